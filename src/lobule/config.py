@@ -56,9 +56,7 @@ class DataSettings(_Settings):
         "case", description="Unit that is never divided by a split; `image` leaks and turns the report red."
     )
     folds: int = Field(5, ge=2, le=20, description="Number of folds of the grouped cross-validation.")
-    validation: float = Field(
-        0.2, gt=0, lt=0.6, description="Share of images in the validation part of the holdout."
-    )
+    validation: float = Field(0.2, gt=0, lt=0.6, description="Share of images in the validation part of the holdout.")
     case_pattern: str | None = Field(
         None,
         description="Regular expression whose first group (or whole match) in the relative path is the case.",
@@ -75,9 +73,7 @@ class FeatureSettings(_Settings):
     """How images become features."""
 
     backbone: str = Field("vgg16", description="Name in the backbone registry; see `lobule doctor`.")
-    weights: str = Field(
-        "imagenet", description="`imagenet`, `none` (seeded random filters) or the path of a file."
-    )
+    weights: str = Field("imagenet", description="`imagenet`, `none` (seeded random filters) or the path of a file.")
     layers: Names = Field((), description="Layers whose maps are averaged; empty: the last map only.")
     views: Views = Field(
         ("identity", "flip_horizontal"),
@@ -97,12 +93,8 @@ class HeadSettings(_Settings):
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Adam's learning rate.")
     l2: float = Field(1e-3, ge=0, description="L2 penalty on the kernels.")
     batch_size: int = Field(128, ge=1, description="Images (times views) in a step.")
-    max_epochs: int = Field(
-        40, ge=1, le=1000, description="Epochs tried; the folds choose how many are used."
-    )
-    class_weights: Literal["balanced", "none"] = Field(
-        "balanced", description="Weight of a class in the loss."
-    )
+    max_epochs: int = Field(40, ge=1, le=1000, description="Epochs tried; the folds choose how many are used.")
+    class_weights: Literal["balanced", "none"] = Field("balanced", description="Weight of a class in the loss.")
     case_weights: float = Field(
         0.5,
         ge=0,
@@ -118,9 +110,7 @@ class FinetuneSettings(_Settings):
     epochs: int = Field(10, ge=1, le=1000, description="Epochs tried; the best on the holdout is used.")
     learning_rate: float = Field(1e-5, gt=0, le=1, description="Adam's learning rate for blocks and heads.")
     batch_size: int = Field(32, ge=1, description="Images in a step.")
-    folds: bool = Field(
-        False, description="Fine-tune every fold too (costs as many trainings as there are folds)."
-    )
+    folds: bool = Field(False, description="Fine-tune every fold too (costs as many trainings as there are folds).")
 
 
 class ReportSettings(_Settings):
@@ -168,9 +158,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(
-            f"--config {path}: cannot be read as YAML ({error}); name a file of settings."
-        ) from None
+        raise ConfigError(f"--config {path}: cannot be read as YAML ({error}); name a file of settings.") from None
     if not isinstance(values, dict | None):
         raise ConfigError(f"--config {path}: expected `key: value` lines, received {type(values).__name__}.")
     return values or {}

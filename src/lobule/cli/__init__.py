@@ -1,0 +1,1 @@
+"""From arguments to one call into the library."""

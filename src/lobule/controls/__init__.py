@@ -1,0 +1,1 @@
+"""Rivals that should lose: what a number is worth is what stands beside it."""

@@ -1,0 +1,1 @@
+"""From predictions, wherever they were made, to metrics."""

@@ -1,0 +1,1 @@
+"""From images to backbone features, each computed once, ever."""

@@ -1,0 +1,1 @@
+"""From features and a split to heads and a deployable bundle."""

@@ -1,0 +1,1 @@
+"""From metrics to pictures, one self-contained page and a model card."""
