@@ -1,0 +1,148 @@
+"""Everything a report is drawn from, gathered by the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from lobule.config import Config
+    from lobule.data.audit import Audit
+    from lobule.data.manifest import Manifest
+    from lobule.data.split import Split
+    from lobule.evaluation.metrics import Metrics
+    from lobule.evaluation.predictions import Predictions
+
+__all__ = ["HISTORY_COLUMNS", "Banner", "GalleryItem", "ReportInputs", "standard_banners"]
+
+HISTORY_COLUMNS = (
+    "task",
+    "protocol",
+    "fold",
+    "epoch",
+    "train_loss",
+    "validation_loss",
+    "train_accuracy",
+    "validation_accuracy",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Banner:
+    """A statement at the head of the page that changes how every number below it is read.
+
+    Args:
+        severity: danger (the numbers must not be believed), warning or info.
+        text: one or two plain sentences, shown as text, never as markup.
+    """
+
+    severity: Literal["danger", "warning", "info"]
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GalleryItem:
+    """One wrongly classified image with what the model looked at.
+
+    Args:
+        image_id: as in the manifest.
+        case_id: as in the manifest.
+        text: one sentence on the error.
+        label: true label.
+        subtype: true subtype, or "" where it is not known.
+        predicted_label: label the model gave.
+        predicted_subtype: subtype the model gave, or "" without a subtype head.
+        probability: probability of malignancy, 0 to 1.
+        magnification: 40, 100, 200, 400, or None where it is not known.
+        image: (H, W, 3) uint8, RGB.
+        overlay_binary: (H, W, 3) uint8, the image under the heat map for malignancy.
+        overlay_subtype: (H, W, 3) uint8, the same for the predicted subtype; None without a subtype head.
+    """
+
+    image_id: str
+    case_id: str
+    text: str
+    label: str
+    subtype: str
+    predicted_label: str
+    predicted_subtype: str
+    probability: float
+    magnification: int | None
+    image: NDArray[np.uint8]
+    overlay_binary: NDArray[np.uint8]
+    overlay_subtype: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportInputs:
+    """Everything a report is drawn from.
+
+    Args:
+        title: heading of the page.
+        metrics: what was measured.
+        predictions: what it was measured on (protocols holdout, folds or both).
+        history: `HISTORY_COLUMNS`, one row an epoch; the fold of the holdout is empty (or -1).
+        chosen_epochs: task -> number of epochs that was used (counted from 1).
+        manifest: the images that were trained on, after the audit's policy.
+        split: who was trained on and who was tested on.
+        audit: what was found in the data before the policy.
+        config: every setting.
+        run: the record in run.json; `command` (the command line), `arguments`, versions, times, hardware are shown
+            where present.
+        gallery: worst errors first.
+        banners: statements that only the pipeline can make (synthetic images, a fine-tuned holdout); those that
+            follow from the settings are added by the report itself, see `standard_banners`.
+    """
+
+    title: str
+    metrics: Metrics
+    predictions: Predictions
+    history: pd.DataFrame
+    chosen_epochs: Mapping[str, int]
+    manifest: Manifest
+    split: Split
+    audit: Audit
+    config: Config
+    run: Mapping[str, Any]
+    gallery: tuple[GalleryItem, ...] = ()
+    banners: tuple[Banner, ...] = ()
+
+
+def standard_banners(config: Config, *, group_by: str) -> tuple[Banner, ...]:
+    """Return the banners that follow from the settings: a leaking split and random filters.
+
+    Args:
+        config: settings of the run.
+        group_by: unit of the split that was used: case, patient or image.
+    """
+    banners = []
+    if group_by == "image":
+        banners.append(
+            Banner(
+                severity="danger",
+                text="This run was split by image: images of the same case were trained on and tested on. "
+                "Every number on this page is inflated and says nothing about new cases.",
+            )
+        )
+    if group_by == "patient":
+        banners.append(
+            Banner(
+                severity="warning",
+                text="This run was split by patient id, not by case number: slides of one case that are filed under "
+                "different ids can stand on both sides of the split.",
+            )
+        )
+    if config.features.weights == "none":
+        banners.append(
+            Banner(
+                severity="danger",
+                text="The backbone has seeded random filters, not trained ones: this run demonstrates the machinery "
+                "and makes no claim about medicine.",
+            )
+        )
+    return tuple(banners)
