@@ -1,0 +1,172 @@
+"""The columns of predictions.csv: their order, their types and what each may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lobule.errors import DataError
+from lobule.taxonomy import LABEL_OF_SUBTYPE, LABELS, SUBTYPES, Task
+
+__all__ = [
+    "PREDICTION_COLUMNS",
+    "PROTOCOLS",
+    "VERDICTS",
+    "logit_columns",
+    "probability_columns",
+    "round_digits",
+    "tidy",
+]
+
+PROTOCOLS: Final = ("holdout", "folds", "predict")
+VERDICTS: Final = (*LABELS, "uncertain", "not assessable")
+
+_LOGITS: Final[dict[Task, tuple[str, ...]]] = {
+    "binary": ("logit_malignant",),
+    "subtype": tuple(f"logit_{name}" for name in SUBTYPES),
+}
+_PROBABILITIES: Final[dict[Task, tuple[str, ...]]] = {
+    "binary": ("prob_malignant",),
+    "subtype": tuple(f"prob_{name}" for name in SUBTYPES),
+}
+PREDICTION_COLUMNS: Final = (
+    *("image_id", "path", "pixel_sha256", "case_id", "patient_id", "magnification", "label", "subtype"),
+    *("protocol", "fold", *_LOGITS["binary"], *_PROBABILITIES["binary"], *_LOGITS["subtype"]),
+    *(*_PROBABILITIES["subtype"], "pred_label", "pred_subtype", "label_set", "novelty", "verdict", "reason"),
+    "model_id",
+)
+"""The header of predictions.csv."""
+
+_WHOLE: Final = ("magnification", "fold")
+_SMALLEST: Final = {"magnification": 1, "fold": 0}
+_REAL: Final = tuple(name for name in PREDICTION_COLUMNS if name.startswith(("logit_", "prob_")) or name == "novelty")
+_CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "label": ("", *LABELS),
+    "subtype": ("", *SUBTYPES),
+    "protocol": PROTOCOLS,
+    "pred_label": ("", *LABELS),
+    "pred_subtype": ("", *SUBTYPES),
+    "verdict": ("", *VERDICTS),
+}
+
+
+def logit_columns(task: Task) -> tuple[str, ...]:
+    """Return the names of a task's logit columns: one (`malignant`), or one a subtype."""
+    return _LOGITS[task]
+
+
+def probability_columns(task: Task) -> tuple[str, ...]:
+    """Return the names of a task's probability columns, in the order of its logit columns."""
+    return _PROBABILITIES[task]
+
+
+def round_digits(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the numbers (any shape) as a file with nine significant digits gives them back."""
+    return np.array([float(f"{value:.9g}") for value in values.ravel().tolist()], dtype=np.float64).reshape(
+        values.shape
+    )
+
+
+def tidy(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with exactly `PREDICTION_COLUMNS`, typed, rounded to nine digits and checked.
+
+    Text is empty ("") where unknown, `magnification` and `fold` are nullable integers, other numbers are
+    float64 with NaN where unknown.
+
+    Raises:
+        DataError: a column is missing, or a cell holds what its column does not allow.
+    """
+    if missing := [name for name in PREDICTION_COLUMNS if name not in frame.columns]:
+        raise DataError(
+            f"predictions: missing columns {', '.join(missing)}; needed are {', '.join(PREDICTION_COLUMNS)}"
+        )
+    tidied = pd.DataFrame({name: _typed(frame, name) for name in PREDICTION_COLUMNS})
+    _check(tidied)
+    return tidied
+
+
+def _typed(frame: pd.DataFrame, name: str) -> Any:
+    column = frame[name]
+    if name in _WHOLE:
+        return _whole_numbers(column, name)
+    if name in _REAL:
+        return round_digits(_numbers(column, name))
+    return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=object)
+
+
+def _numbers(column: pd.Series[Any], name: str) -> NDArray[np.float64]:
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        cells = column.astype(object).tolist()
+        values = np.array([_number(cell, name, row) for row, cell in enumerate(cells)], dtype=np.float64)
+    _refuse(np.isinf(values), name, column.tolist(), "a finite number, or nothing")
+    return values
+
+
+def _number(cell: object, name: str, row: int) -> float:
+    text = "" if cell is None or cell is pd.NA else str(cell).strip()
+    try:
+        return float(text) if text else float("nan")
+    except ValueError:
+        raise DataError(_message(name, row, cell, "a number, or nothing")) from None
+
+
+def _whole_numbers(column: pd.Series[Any], name: str) -> Any:
+    values = _numbers(column, name)
+    known = ~np.isnan(values)
+    smallest = _SMALLEST[name]
+    wrong = known & ~((values >= smallest) & (values < 2**31) & (values == np.floor(values)))
+    _refuse(wrong, name, column.tolist(), f"a whole number of at least {smallest}, or nothing")
+    return pd.arrays.IntegerArray(np.where(known, values, 0).astype(np.int64), ~known)
+
+
+def _check(frame: pd.DataFrame) -> None:
+    _refuse(frame["image_id"].eq("").to_numpy(), "image_id", frame["image_id"].tolist(), "a name that is not empty")
+    for name, allowed in _CHOICES.items():
+        _check_choice(frame, name, allowed)
+    _check_agreement(frame)
+    for name in (*_PROBABILITIES["binary"], *_PROBABILITIES["subtype"]):
+        values = frame[name].to_numpy()
+        _refuse((values < 0) | (values > 1), name, values.tolist(), "a probability between 0 and 1")
+    for columns in (_LOGITS["subtype"], _PROBABILITIES["subtype"]):
+        known = frame[list(columns)].notna().sum(axis=1).to_numpy()
+        wrong = (known != 0) & (known != len(columns))
+        _refuse(wrong, f"{columns[0]} to {columns[-1]}", known.tolist(), "all eight filled, or all eight empty")
+    _check_each(frame, "label_set", lambda cell: not cell or set(cell.split("|")) <= {*LABELS, *SUBTYPES})
+    repeated = frame.duplicated(["protocol", "image_id"]).to_numpy()
+    _refuse(repeated, "image_id", frame["image_id"].tolist(), "an image only once in each protocol")
+
+
+def _check_choice(frame: pd.DataFrame, name: str, allowed: Collection[str]) -> None:
+    shown = ", ".join(choice if choice else repr(choice) for choice in allowed)
+    _refuse(~frame[name].isin(list(allowed)).to_numpy(), name, frame[name].tolist(), f"one of {shown}")
+
+
+def _check_agreement(frame: pd.DataFrame) -> None:
+    implied = frame["subtype"].map(LABEL_OF_SUBTYPE)
+    wrong = (implied.notna() & (implied != frame["label"])).to_numpy(dtype=bool)
+    _refuse(wrong, "subtype", frame["subtype"].tolist(), "a subtype of the row's label")
+
+
+def _check_each(frame: pd.DataFrame, name: str, allowed: Callable[[str], bool]) -> None:
+    cells = frame[name].tolist()
+    _refuse(np.array([not allowed(cell) for cell in cells], bool), name, cells, 'class names joined by "|", or nothing')
+
+
+def _refuse(wrong: NDArray[np.bool_], name: str, cells: list[Any], allowed: str) -> None:
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise DataError(_message(name, row, cells[row], allowed, more=int(wrong.sum()) - 1))
+
+
+def _message(name: str, row: int, received: object, allowed: str, *, more: int = 0) -> str:
+    others = f" (and {more} more rows)" if more else ""
+    return (
+        f"predictions: column {name}, row {row + 1}{others}: received {received!r}, allowed is {allowed}; "
+        "correct the file and repeat"
+    )

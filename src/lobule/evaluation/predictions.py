@@ -1,0 +1,250 @@
+"""Predictions: one row an image and protocol, whoever made them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lobule.errors import DataError
+from lobule.evaluation.columns import (
+    PREDICTION_COLUMNS,
+    logit_columns,
+    probability_columns,
+    round_digits,
+    tidy,
+)
+from lobule.provenance import write_atomically
+from lobule.taxonomy import LABELS, SUBTYPES, TASKS, Task
+
+__all__ = [
+    "PREDICTION_COLUMNS",
+    "Predictions",
+    "Protocol",
+    "RowValues",
+    "assemble_predictions",
+    "sigmoid",
+    "softmax",
+]
+
+Protocol = Literal["holdout", "folds", "predict"]
+RowValues = float | NDArray[np.float64]
+"""One number for all rows, or one a row, shape (n,)."""
+
+_MANIFEST_COLUMNS: Final = PREDICTION_COLUMNS[:8]
+_NEEDED: Final = ("image_id", "case_id", "label")
+_SMALLEST_ODDS: Final = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Predictions for images, with what is known of each image.
+
+    Attributes:
+        frame: exactly `PREDICTION_COLUMNS`, a row for every image and protocol; numbers carry nine
+            significant digits, so that a file gives back the same numbers.
+
+    Raises:
+        DataError: a column is missing, or a cell holds what its column does not allow.
+    """
+
+    frame: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frame", tidy(self.frame))
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def logits(self, task: Task) -> NDArray[np.float64]:
+        """Return a task's logits, before temperature, shape (n, 1) or (n, 8); NaN where there are none."""
+        return self.frame[list(logit_columns(task))].to_numpy(dtype=np.float64)
+
+    def probabilities(self, task: Task) -> NDArray[np.float64]:
+        """Return P(malignant), shape (n, 1), or P(subtype), shape (n, 8); NaN where there are none."""
+        return self.frame[list(probability_columns(task))].to_numpy(dtype=np.float64)
+
+    def select(self, protocol: Protocol) -> Predictions:
+        """Return the rows of one protocol; there may be none."""
+        return Predictions(self.frame[self.frame["protocol"] == protocol].reset_index(drop=True))
+
+    @classmethod
+    def join(cls, parts: Sequence[Predictions]) -> Predictions:
+        """Return the rows of all parts, in order, e.g. those of the holdout and of the folds.
+
+        Raises:
+            DataError: there is no part, or an image stands twice in a protocol.
+        """
+        if not parts:
+            raise DataError("parts: at least one Predictions is needed, received none")
+        return cls(pd.concat([part.frame for part in parts], ignore_index=True))
+
+    def write(self, path: Path) -> None:
+        """Write predictions.csv, nine significant digits, atomically."""
+        write_atomically(path, self.frame.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
+
+    @classmethod
+    def read(cls, path: Path) -> Predictions:
+        """Read predictions.csv, or any CSV that has enough columns to be scored.
+
+        Needed are `image_id`, `case_id`, `label`, and one of `prob_malignant` and `logit_malignant`. Other columns
+        of `PREDICTION_COLUMNS` are filled: a probability from its logit and the reverse, a predicted class at
+        probability 0.5 or by the largest, `protocol` with `predict`; the rest stays empty. Other columns are ignored.
+
+        Raises:
+            DataError: the file cannot be read, lacks a column, or a cell holds what its column does not allow.
+        """
+        return cls(_fill(_read_text(path)))
+
+
+def assemble_predictions(
+    manifest_frame: pd.DataFrame,
+    *,
+    protocol: Protocol,
+    fold: NDArray[np.int64],
+    logits_binary: NDArray[np.floating],
+    logits_subtype: NDArray[np.floating] | None,
+    threshold: RowValues = 0.5,
+    temperature: Mapping[Task, RowValues] | None = None,
+    model_id: str = "",
+) -> Predictions:
+    """Put a model's logits beside what the manifest knows of the images.
+
+    Args:
+        manifest_frame: n rows with at least `image_id, path, pixel_sha256, case_id, patient_id, magnification, label,
+            subtype`; labels and subtypes may be empty.
+        protocol: how the predictions were made.
+        fold: shape (n,), the fold that held each image out; negative where there is none.
+        logits_binary: shape (n,) or (n, 1), before temperature; NaN where there is no prediction.
+        logits_subtype: shape (n, 8), before temperature, or None without a subtype head.
+        threshold: lowest P(malignant) that is called malignant.
+        temperature: by task, what the logits are divided by before the sigmoid or softmax; 1 where not given.
+        model_id: names the model that made the predictions.
+
+    Returns:
+        The predictions, in the order of the rows. The verdict is the predicted label.
+
+    Raises:
+        DataError: a column is missing or lengths differ.
+    """
+    if missing := [name for name in _MANIFEST_COLUMNS if name not in manifest_frame.columns]:
+        raise DataError(f"manifest_frame: missing columns {', '.join(missing)}; needed: {', '.join(_MANIFEST_COLUMNS)}")
+    n = len(manifest_frame)
+    frame = manifest_frame[list(_MANIFEST_COLUMNS)].reset_index(drop=True)
+    frame = frame.assign(protocol=protocol, fold=_folds(fold, n), model_id=model_id)
+    given = temperature or {}
+    binary = round_digits(_shaped(logits_binary, (n, 1), "logits_binary"))
+    _put(frame, "binary", binary, sigmoid(binary / _column(given.get("binary", 1.0), n, "temperature")))
+    if logits_subtype is not None:
+        subtype = round_digits(_shaped(logits_subtype, (n, len(SUBTYPES)), "logits_subtype"))
+        _put(frame, "subtype", subtype, softmax(subtype / _column(given.get("subtype", 1.0), n, "temperature")))
+    return Predictions(_complete(frame, _column(threshold, n, "threshold")[:, 0]))
+
+
+def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 1 / (1 + exp(-logit)), without overflow, same shape, between 0 and 1."""
+    from scipy.special import expit
+
+    return np.asarray(expit(logits), dtype=np.float64)
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return exp(logit) over its sum along the last axis, without overflow, same shape; NaN rows stay NaN."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float64)
+
+
+def _folds(fold: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+    if np.shape(fold) != (n,):
+        raise DataError(f"fold: one number a row is needed, shape ({n},); received shape {np.shape(fold)}")
+    return np.where(np.asarray(fold) < 0, np.nan, fold).astype(np.float64)
+
+
+def _shaped(values: NDArray[np.floating], shape: tuple[int, int], name: str) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape == shape[:1] and shape[1] == 1:
+        array = array[:, None]
+    if array.shape != shape:
+        raise DataError(f"{name}: shape {shape} is needed, one row for each of the manifest's; received {array.shape}")
+    return array
+
+
+def _column(values: RowValues, n: int, name: str) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim and array.shape != (n,):
+        raise DataError(f"{name}: one number, or one a row ({n}), is needed; received shape {array.shape}")
+    if not (array > 0).all():
+        raise DataError(f"{name}: numbers above 0 are needed; received {array.min() if array.size else array}")
+    return np.broadcast_to(array, (n,))[:, None]
+
+
+def _put(frame: pd.DataFrame, task: Task, logits: NDArray[np.float64], probabilities: NDArray[np.float64]) -> None:
+    frame[list(logit_columns(task))] = logits
+    frame[list(probability_columns(task))] = round_digits(probabilities)
+
+
+def _read_text(path: Path) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise DataError(f"predictions: {path} cannot be read as a CSV file in UTF-8: {error}") from error
+    if missing := [name for name in _NEEDED if name not in frame.columns]:
+        raise DataError(
+            f"predictions: {path} lacks the columns {', '.join(missing)}; it has {', '.join(frame.columns)}"
+        )
+    if not {"prob_malignant", "logit_malignant"} & set(frame.columns):
+        raise DataError(f"predictions: {path} needs a column prob_malignant or logit_malignant; it has neither")
+    return frame
+
+
+def _fill(frame: pd.DataFrame) -> pd.DataFrame:
+    """Fill the columns that a CSV made elsewhere may lack."""
+    given = frame[[name for name in PREDICTION_COLUMNS if name in frame.columns]].copy()
+    if "protocol" not in given:
+        given["protocol"] = "predict"
+    known = set(given.columns)
+    checked = Predictions(given.reindex(columns=list(PREDICTION_COLUMNS), fill_value=""))
+    filled = checked.frame.copy()
+    for task in TASKS:
+        _fill_task(filled, checked, task)
+    return _complete(filled, np.full(len(filled), 0.5), keep=known)
+
+
+def _fill_task(frame: pd.DataFrame, checked: Predictions, task: Task) -> None:
+    logits, probabilities = checked.logits(task), checked.probabilities(task)
+    activation = sigmoid if task == "binary" else softmax
+    clipped = np.clip(probabilities, _SMALLEST_ODDS, 1 - _SMALLEST_ODDS)
+    inverse = np.log(clipped) - (np.log1p(-clipped) if task == "binary" else 0.0)
+    frame[list(probability_columns(task))] = np.where(np.isnan(probabilities), activation(logits), probabilities)
+    frame[list(logit_columns(task))] = np.where(np.isnan(logits), inverse, logits)
+
+
+def _complete(frame: pd.DataFrame, threshold: NDArray[np.float64], *, keep: set[str] | None = None) -> pd.DataFrame:
+    """Return all columns: the predicted classes and the verdict where they are not kept, the rest empty."""
+    complete = frame.reindex(columns=list(PREDICTION_COLUMNS))
+    kept = keep or set()
+    if "pred_label" not in kept:
+        complete["pred_label"] = _predicted_label(complete, threshold)
+    if "pred_subtype" not in kept:
+        complete["pred_subtype"] = _predicted_subtype(complete)
+    if "verdict" not in kept:
+        complete["verdict"] = complete["pred_label"]
+    return complete
+
+
+def _predicted_label(frame: pd.DataFrame, threshold: NDArray[np.float64]) -> NDArray[np.object_]:
+    probability = frame["prob_malignant"].to_numpy(dtype=np.float64)
+    names = np.array(LABELS, dtype=object)[(probability >= threshold).astype(np.int64)]
+    return np.where(np.isnan(probability), "", names)
+
+
+def _predicted_subtype(frame: pd.DataFrame) -> NDArray[np.object_]:
+    probabilities = frame[list(probability_columns("subtype"))].to_numpy(dtype=np.float64)
+    known = ~np.isnan(probabilities).any(axis=1)
+    names = np.array(SUBTYPES, dtype=object)[np.where(known[:, None], probabilities, 0.0).argmax(axis=1)]
+    return np.where(known, names, "")
