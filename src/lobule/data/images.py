@@ -1,0 +1,132 @@
+"""Safe decoding: a file becomes RGB pixels by one defined rule, or is refused with a reason.
+
+| file | outcome |
+|---|---|
+| 8-bit RGB, grey, black and white, palette, CMYK, YCbCr | converted to RGB by Pillow, colour profiles not applied |
+| alpha or a transparent colour | laid over white |
+| 16 bits a channel | the upper 8 bits |
+| EXIF orientation | applied |
+| wrong extension | decoded by content |
+| several frames (GIF, WebP, APNG, TIFF) | refused: which one is meant is not known |
+| several pictures of a camera (MPO) | the first, which is what every viewer shows |
+| 32-bit or floating point, LAB | refused: no defined range |
+| more pixels than Pillow's bomb guard warns at (about 89 million) | refused before decoding |
+| truncated, empty, not an image, not readable | refused |
+
+Metadata never reaches the pixels: what comes out is height, width and colour alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from lobule.errors import ImageError
+
+__all__ = ["DECODER", "decode", "pixel_sha256"]
+
+DECODER = f"1 pillow {PIL.__version__}"
+"""What decides the pixels of a file: this module's rules and the decoders. A digest is comparable within one."""
+
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+_PLAIN_MODES = frozenset({"1", "L", "P", "RGB", "CMYK", "YCbCr"})
+_ALPHA_MODES = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,  # how Pillow reports a broken PNG chunk
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    ArithmeticError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Warning,  # where the user turned warnings into errors
+)
+
+
+def decode(source: Path | bytes) -> NDArray[np.uint8]:
+    """Decode one image.
+
+    Args:
+        source: a file, or the bytes of one.
+
+    Returns:
+        (height, width, 3) RGB, 0..255.
+
+    Raises:
+        ImageError: the source cannot be used; the message is the reason, without the path.
+    """
+    try:
+        with Image.open(_opened(source), formats=_FORMATS) as image:
+            _refuse_unusable(image)
+            return np.array(_as_rgb(ImageOps.exif_transpose(image)), dtype=np.uint8)
+    except UnidentifiedImageError:
+        raise ImageError(f"not an image in a known format ({', '.join(_FORMATS)})") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageError(_too_large()) from None
+    except _DECODER_ERRORS as error:
+        raise ImageError(f"cannot be decoded: {_reason(error)}") from None
+
+
+def pixel_sha256(image: NDArray[np.uint8]) -> str:
+    """Return the SHA-256 over shape and pixels of an image, in hexadecimal.
+
+    Args:
+        image: (height, width, 3) RGB, as `decode` returns it.
+    """
+    digest = hashlib.sha256("x".join(map(str, image.shape)).encode())
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()
+
+
+def _opened(source: Path | bytes) -> Path | io.BytesIO:
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if isinstance(source, Path) and not source.is_file():
+        raise ImageError("not a regular file")
+    if not size:
+        raise ImageError("the file is empty (0 bytes)")
+    return io.BytesIO(source) if isinstance(source, bytes) else source
+
+
+def _refuse_unusable(image: Image.Image) -> None:
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and image.width * image.height > limit:
+        raise ImageError(_too_large())
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":
+        raise ImageError(f"holds {frames} frames or pages where one is expected: save the one that is meant by itself")
+
+
+def _too_large() -> str:
+    return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels, the limit for one image: cut it into patches"
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in _ALPHA_MODES or image.has_transparency_data:
+        return _over_white(image)
+    if image.mode in _PLAIN_MODES:
+        return image.convert("RGB")
+    raise ImageError(f"pixels of mode {image.mode} have no defined range: save it as 8-bit RGB")
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    layer = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error) or type(error).__name__

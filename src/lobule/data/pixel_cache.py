@@ -1,0 +1,83 @@
+"""Remember the pixel digest of files that have not changed, so that a second scan opens none of them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+from lobule.data.images import DECODER
+from lobule.provenance import cache_folder, write_atomically
+
+__all__ = ["PixelCache", "Pixels", "Stamp"]
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells that a file has not changed: its size in bytes and its time of modification in nanoseconds."""
+
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What decoding a file tells: SHA-256 of its pixels, width and height in pixels."""
+
+    sha256: str
+    width: int
+    height: int
+
+
+class PixelCache:
+    """The digests of one data root, kept in one JSON file of the user's cache folder.
+
+    A file that is missing, damaged or of another decoder counts as empty; one that cannot be written is not written:
+    a cache never makes a scan fail.
+
+    Args:
+        root: the data root.
+    """
+
+    def __init__(self, root: Path) -> None:
+        name = hashlib.sha256(str(root.absolute()).encode(errors="surrogateescape")).hexdigest()[:32]
+        self._file = cache_folder() / "pixels" / f"{name}.json"
+        self._entries = _read(self._file)
+        self._is_saved = True
+
+    def find(self, path: str, stamp: Stamp) -> Pixels | None:
+        """Return what is known of a file (path relative to the root), None when it is new or has changed."""
+        entry = self._entries.get(path)
+        return Pixels(*entry[2:]) if entry and entry[:2] == [stamp.size, stamp.mtime_ns] else None
+
+    def add(self, path: str, stamp: Stamp, pixels: Pixels) -> None:
+        """Remember a file; `save` makes it last."""
+        self._entries[path] = [*astuple(stamp), *astuple(pixels)]
+        self._is_saved = False
+
+    def save(self) -> None:
+        """Write the cache, atomically, where something is new."""
+        if self._is_saved:
+            return
+        with contextlib.suppress(OSError):
+            write_atomically(self._file, json.dumps({"decoder": DECODER, "files": self._entries}))
+            self._is_saved = True
+
+
+def _read(file: Path) -> dict[str, list[Any]]:
+    try:
+        document = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(document, dict) or document.get("decoder") != DECODER:
+        return {}
+    files = document.get("files")
+    return {path: entry for path, entry in files.items() if _is_entry(entry)} if isinstance(files, dict) else {}
+
+
+def _is_entry(entry: Any) -> bool:
+    types = (int, int, str, int, int)
+    return isinstance(entry, list) and [*map(type, entry)] == [*types] and len(entry[2]) == 64

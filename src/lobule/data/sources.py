@@ -1,0 +1,105 @@
+"""List the images of a folder or of a plain list of names, without opening any."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from lobule.data.breakhis import is_image_name, parse_name
+from lobule.data.layouts import Classes, Description, Listing, describe_path
+from lobule.data.manifest import Failure
+from lobule.errors import DataError
+
+__all__ = ["list_folder", "list_names"]
+
+_SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN"})
+
+
+def list_folder(folder: Path, *, classes: Classes) -> Listing:
+    """List every image under a folder, in the order of its path.
+
+    Links to folders are followed, each folder once, so that a loop ends. Files without an image extension, hidden
+    files and hidden folders are not images.
+
+    Args:
+        folder: the data root.
+        classes: how folder names are read.
+    """
+    failures: list[Failure] = []
+    found: list[str] = []
+    ignored = 0
+    for path in _files_under(folder, failures):
+        if is_image_name(path) and not Path(path).name.startswith("."):
+            found.append(path)
+        else:
+            ignored += 1
+    described = [_described(path, classes) for path in sorted(found)]
+    return Listing(
+        root=folder,
+        descriptions=tuple(item for item in described if isinstance(item, Description)),
+        failures=(*failures, *(item for item in described if isinstance(item, Failure))),
+        ignored=ignored,
+    )
+
+
+def list_names(path: Path) -> Listing:
+    """List the BreakHis names of a text file, one a line; no image is there, so none will be opened.
+
+    Raises:
+        DataError: the file cannot be read as text.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as a list of file names, one a line ({error}).") from None
+    descriptions: dict[str, Description] = {}
+    failures = []
+    for line in lines:
+        name = line.replace("\\", "/").rpartition("/")[2]
+        if parse_name(name) is None:
+            failures.append(Failure(line, "not a BreakHis name; names of other grammars need their folder or a CSV"))
+        elif line in descriptions:
+            failures.append(Failure(line, "listed twice"))
+        else:
+            descriptions[line] = replace(describe_path(name, classes=None), path=line)
+    return Listing(path.parent, tuple(descriptions.values()), tuple(failures), has_pixels=False)
+
+
+def _files_under(folder: Path, failures: list[Failure]) -> Iterator[str]:
+    visited: set[str] = set()
+
+    def unreadable(error: OSError) -> None:
+        failures.append(Failure(_relative(error.filename, folder), f"folder cannot be read: {error.strerror}"))
+
+    for parent, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SYSTEM_FOLDERS)
+        here = _relative(parent, folder)
+        yield from (name if here == "." else f"{here}/{name}" for name in files)
+
+
+def _relative(path: str, folder: Path) -> str:
+    return os.path.relpath(path, folder).replace(os.sep, "/")
+
+
+def _described(path: str, classes: Classes) -> Description | Failure:
+    if not _is_text(path):
+        return Failure(path.encode(errors="backslashreplace").decode(), "its name is not valid UTF-8: rename it")
+    try:
+        return describe_path(path, classes=classes)
+    except DataError as error:
+        return Failure(path, str(error))
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
