@@ -66,23 +66,26 @@ class Head:
     @property
     def has_hidden_layer(self) -> bool:
         """Whether there is a hidden layer between the features and the output."""
-        return self.hidden_kernel.shape[1] > 0
+        return bool(self.hidden_kernel.shape[1])
 
     def logits(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return logits (..., C) of features (..., D)."""
-        activations = (features - self.mean) / self.scale
+        activations = self._standardise(features)
         if self.has_hidden_layer:
-            activations = np.maximum(activations @ self.hidden_kernel + self.hidden_bias, 0)
-        return activations @ self.output_kernel + self.output_bias
+            activations = (activations @ self.hidden_kernel + self.hidden_bias).clip(min=0)
+        logits: NDArray[np.float32] = activations @ self.output_kernel + self.output_bias
+        return logits
 
     def gradient(self, features: NDArray[np.float32], output: int = 0) -> NDArray[np.float32]:
         """Return d logit[output] / d features, (D,), at one image's features (D,)."""
         towards = self.output_kernel[:, output]
         if self.has_hidden_layer:
-            standardised = (features - self.mean) / self.scale
-            active = standardised @ self.hidden_kernel + self.hidden_bias > 0
+            active = self._standardise(features) @ self.hidden_kernel + self.hidden_bias > 0
             towards = self.hidden_kernel @ (active * towards)
-        return towards / self.scale
+        return np.asarray(towards / self.scale, dtype=np.float32)
+
+    def _standardise(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray((features - self.mean) / self.scale, dtype=np.float32)
 
 
 def save_heads(path: Path, heads: Mapping[Task, Head]) -> None:
