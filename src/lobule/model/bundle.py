@@ -1,0 +1,234 @@
+"""The deployable folder: a graph, heads and a record, each under a digest; nothing in it can execute code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+import lobule
+from lobule.errors import ConfigError, RunError, VerificationError
+from lobule.model.bundle_record import SCHEMA_VERSION, BundleRecord
+from lobule.model.head import Head, load_heads, save_heads
+from lobule.provenance import digest_of_file, now, write_atomically
+from lobule.taxonomy import Task
+
+__all__ = ["Bundle", "open_bundle", "write_bundle"]
+
+_RECORD: Final = "bundle.json"
+_SUMS: Final = "SHA256SUMS"
+_CARD: Final = "README.md"
+_HEADS: Final = "heads.safetensors"
+_CALIBRATION: Final = "calibration.json"
+_GRAPH: Final = ("backbone.xml", "backbone.bin")
+_IDENTIFYING: Final = (_GRAPH[1], _HEADS)
+"""Weights and heads; the text of the graph holds names that a converter counts up, which differ between writings."""
+
+_FILES: Final = frozenset({_RECORD, _CARD, _HEADS, _CALIBRATION, *_GRAPH})
+_SUM_LINE: Final = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+_DAMAGED: Final = "Do not use it: fetch the bundle again from where it came, or write it again by training."
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A verified bundle.
+
+    Attributes:
+        folder: where it lies.
+        record: what it says about itself.
+        heads: by task, the classifier on the features of the graph.
+    """
+
+    folder: Path
+    record: BundleRecord
+    heads: Mapping[Task, Head]
+
+    @property
+    def graph(self) -> Path:
+        """The OpenVINO IR (`backbone.xml`, with `backbone.bin` beside it)."""
+        return self.folder / _GRAPH[0]
+
+
+def write_bundle(folder: Path, *, record: BundleRecord, heads: Mapping[Task, Head], graph: Path, card: str) -> Path:
+    """Write a bundle so that a reader, or a crash, sees none or all of it.
+
+    Args:
+        folder: the bundle to be; an earlier bundle there is replaced.
+        record: what it is; `model_id`, `created` and `lobule_version` are filled in.
+        heads: one for each task of the record.
+        graph: folder that holds `backbone.xml` and `backbone.bin`.
+        card: the model card, Markdown.
+
+    Returns:
+        `folder`.
+
+    Raises:
+        RunError: `folder` holds something else than a bundle.
+        VerificationError: heads and record do not fit each other.
+    """
+    folder = folder.absolute()
+    _check_heads(heads, record)
+    if folder.exists() and not (folder / _RECORD).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"{folder}: expected a bundle, an empty folder or nothing; move what is there away.")
+    temporary = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    for name in _GRAPH:
+        _copy(graph / name, temporary / name)
+    save_heads(temporary / _HEADS, heads)
+    model_id = record.identify({name: digest_of_file(temporary / name) for name in _IDENTIFYING})
+    filled = record.model_copy(
+        update={"model_id": model_id, "created": now(), "lobule_version": lobule.__version__},
+    )
+    write_atomically(temporary / _RECORD, _as_text(filled.model_dump(mode="json")))
+    write_atomically(temporary / _CALIBRATION, _as_text(_calibration(filled)))
+    write_atomically(temporary / _CARD, card)
+    sums = "".join(f"{digest_of_file(temporary / name)}  {name}\n" for name in sorted(_FILES))
+    write_atomically(temporary / _SUMS, sums)
+    _move_into_place(temporary, folder)
+    return folder
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Verify every file of a bundle and open it.
+
+    Args:
+        path: a bundle, or a run folder (its `model/` is opened).
+
+    Raises:
+        ConfigError: `path` is neither.
+        VerificationError: a file is missing, unlisted or not what its digest says; or the record does not hold.
+    """
+    folder = _locate(Path(path))
+    digests = _verify_files(folder)
+    record = _read_record(folder / _RECORD)
+    identity = record.identify({name: digests[name] for name in _IDENTIFYING})
+    if record.model_id != identity:
+        raise VerificationError(
+            f"{folder}: bundle.json says model_id {record.model_id!r}, its contents say {identity}."
+        )
+    _check_calibration(folder / _CALIBRATION, record)
+    heads = load_heads(folder / _HEADS)
+    _check_heads(heads, record)
+    return Bundle(folder, record, heads)
+
+
+def _locate(path: Path) -> Path:
+    for folder in (path, path / "model"):
+        if (folder / _RECORD).is_file() or (folder / _SUMS).is_file():
+            return folder
+    found = "a folder without a model" if path.is_dir() else "a file" if path.exists() else "nothing there"
+    raise ConfigError(
+        f"--model {path}: expected a bundle (a folder with {_RECORD} and {_SUMS}) or a run folder with one in model/; "
+        f"received {found}. Name the folder that `lobule train` wrote."
+    )
+
+
+def _verify_files(folder: Path) -> dict[str, str]:
+    """Return the digest of every file, after comparing it with what SHA256SUMS lists."""
+    listed = _read_sums(folder / _SUMS)
+    found = {entry.name for entry in folder.iterdir()} - {_SUMS}
+    for names, problem in (
+        (_FILES - set(listed), f"not listed in {_SUMS}"),
+        (set(listed) - _FILES, f"listed in {_SUMS}, but no part of a bundle"),
+        (set(listed) - found, "missing"),
+        (found - set(listed), "there, but no part of a bundle"),
+    ):
+        if names:
+            raise VerificationError(f"{folder}: {problem}: {', '.join(sorted(names))}. {_DAMAGED}")
+    for name, digest in listed.items():
+        if not (folder / name).is_file() or digest_of_file(folder / name) != digest:
+            raise VerificationError(f"{folder / name}: is not the file that {_SUMS} lists (SHA-256). {_DAMAGED}")
+    return listed
+
+
+def _read_sums(path: Path) -> dict[str, str]:
+    try:
+        lines = path.read_bytes().decode("ascii").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise VerificationError(f"{path}: cannot be read as a list of digests ({error}). {_DAMAGED}") from None
+    if lines.pop():
+        raise VerificationError(f"{path}: does not end with a complete line. {_DAMAGED}")
+    listed: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        match = _SUM_LINE.fullmatch(line)
+        if match is None or match[2] in listed:
+            raise VerificationError(f"{path}: line {number} is not `SHA-256  name`, each name once. {_DAMAGED}")
+        listed[match[2]] = match[1]
+    return listed
+
+
+def _read_record(path: Path) -> BundleRecord:
+    document = _read_json(path)
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        raise VerificationError(
+            f"{path}: schema_version {SCHEMA_VERSION} is what this Lobule ({lobule.__version__}) reads, "
+            f"received {version!r}; use the version of Lobule that wrote it."
+        )
+    try:
+        return BundleRecord.model_validate(document)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise VerificationError(f"{path}: {problems}. {_DAMAGED}") from None
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise VerificationError(f"{path}: cannot be read as JSON ({error}). {_DAMAGED}") from None
+
+
+def _check_calibration(path: Path, record: BundleRecord) -> None:
+    if _read_json(path) != _calibration(record):
+        raise VerificationError(f"{path}: does not agree with {_RECORD}. {_DAMAGED}")
+
+
+def _check_heads(heads: Mapping[Task, Head], record: BundleRecord) -> None:
+    if set(heads) != set(record.tasks):
+        raise VerificationError(f"heads: expected one for each of {record.tasks}, received {tuple(heads)}.")
+    for task, head in heads.items():
+        if head.task != task or head.feature_size != record.backbone.feature_size:
+            raise VerificationError(
+                f"heads: the {task} head takes {head.feature_size} features and answers {head.task}; "
+                f"the backbone gives {record.backbone.feature_size}."
+            )
+
+
+def _calibration(record: BundleRecord) -> dict[str, Any]:
+    document: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+    for task in record.tasks:
+        document[task] = {"temperature": record.temperature[task]}
+    document["binary"]["threshold"] = record.threshold.model_dump(mode="json")
+    return document
+
+
+def _as_text(document: dict[str, Any]) -> str:
+    try:
+        return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    except ValueError as error:
+        raise VerificationError(f"{_RECORD}: numbers must be finite, or null where undefined ({error}).") from None
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+    with target.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def _move_into_place(temporary: Path, folder: Path) -> None:
+    """Rename; a bundle that is already there steps aside first, as no folder can be replaced in one step."""
+    earlier = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(earlier, ignore_errors=True)
+    if folder.exists():
+        folder.rename(earlier)
+    temporary.rename(folder)
+    shutil.rmtree(earlier, ignore_errors=True)

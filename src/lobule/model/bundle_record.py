@@ -1,0 +1,121 @@
+"""What `bundle.json` says: everything a stranger must know to use a model, checked field by field."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from lobule.config import ViewName
+from lobule.provenance import digest_of_json
+from lobule.taxonomy import DISCLAIMER, LABELS, TASKS, Task, classes_of
+
+__all__ = [
+    "INTENDED_USE",
+    "SCHEMA_VERSION",
+    "BackboneRecord",
+    "BundleRecord",
+    "Preprocessing",
+    "Threshold",
+    "TrainingData",
+]
+
+SCHEMA_VERSION = 1
+INTENDED_USE = (
+    "Research on the classification of H&E breast histopathology images into benign and malignant and into eight "
+    "tumour subtypes, at 40X to 400X. Not a medical device; not for diagnosis, screening or treatment decisions."
+)
+
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_UNIDENTIFIED = {"model_id", "created", "lobule_version"}
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class BackboneRecord(_Record):
+    """The extractor whose graph lies beside the record."""
+
+    name: str = Field(min_length=1, description="Name in the backbone registry.")
+    weights: str = Field(description="Where its weights came from, e.g. `imagenet` and a digest.")
+    layers: tuple[str, ...] = Field((), description="Layers whose maps are averaged; empty: the last map only.")
+    feature_size: int = Field(gt=0, description="D, the number of features.")
+    map_slice: tuple[int, int] = Field(
+        description="Start and stop of the features that are the average of the graph's map (its deepest layer)."
+    )
+
+    @model_validator(mode="after")
+    def _check_slice(self) -> BackboneRecord:
+        start, stop = self.map_slice
+        if not 0 <= start < stop <= self.feature_size:
+            raise ValueError(f"map_slice: expected a part of 0..{self.feature_size}, received {self.map_slice}")
+        return self
+
+
+class Preprocessing(_Record):
+    """How an image becomes the graph's input; what the graph does itself is described, not repeated."""
+
+    resize: str = Field("squashed to a square, bicubic (Pillow)", description="How any size becomes the input size.")
+    views: tuple[ViewName, ...] = Field(min_length=1, description="Views whose logits are averaged.")
+    graph: str = Field(description="What happens inside the graph, from RGB 0..255 on.")
+
+
+class Threshold(_Record):
+    """From which probability on an image is called malignant."""
+
+    value: float = Field(gt=0, le=1, allow_inf_nan=False, description="Lowest P(malignant) called malignant.")
+    rule: str = Field(min_length=1, description="How the value was chosen.")
+
+
+class TrainingData(_Record):
+    """What the model was trained on."""
+
+    dataset_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Digest of the data set, as in split.json.")
+    n_images: Count = Field(description="Images trained on.")
+    n_cases: Count = Field(description="Cases trained on.")
+    images_by_class: dict[str, Count] = Field(default_factory=dict, description="Images of each label and subtype.")
+
+
+class BundleRecord(_Record):
+    """The document `bundle.json`, schema version 1."""
+
+    schema_version: Literal[1] = 1
+    model_id: str = Field("", description="Digest of what decides the predictions; set by `write_bundle`.")
+    created: str = Field("", description="When it was written, UTC; set by `write_bundle`.")
+    lobule_version: str = Field("", description="What wrote it; set by `write_bundle`.")
+    classes: dict[Task, tuple[str, ...]] = Field(description="Class names of each task, in the order of the outputs.")
+    backbone: BackboneRecord
+    input_size: int = Field(gt=0, le=4096, description="S: the graph takes (n, S, S, 3) RGB 0..255.")
+    precision: Literal["f32"] = "f32"
+    preprocessing: Preprocessing
+    threshold: Threshold
+    temperature: dict[Task, Positive] = Field(description="By task, what logits are divided by before probabilities.")
+    training: TrainingData
+    metrics: dict[str, JsonValue] = Field(default_factory=dict, description="Headline metrics, as in metrics.json.")
+    intended_use: str = INTENDED_USE
+    disclaimer: str = DISCLAIMER
+
+    @model_validator(mode="after")
+    def _check_tasks(self) -> BundleRecord:
+        if "binary" not in self.classes:
+            raise ValueError(f"classes: the binary task {LABELS} is needed in every bundle")
+        for task, names in self.classes.items():
+            if names != classes_of(task):
+                raise ValueError(f"classes.{task}: expected {classes_of(task)}, received {names}")
+        if set(self.temperature) != set(self.classes):
+            raise ValueError(f"temperature: needed for {', '.join(self.tasks)}, received {sorted(self.temperature)}")
+        return self
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What the model answers."""
+        return tuple(task for task in TASKS if task in self.classes)
+
+    def identify(self, digests: dict[str, str]) -> str:
+        """Return the model's id: 16 hexadecimal digits of the record and the SHA-256 of its files.
+
+        When and by which version it was written does not count: the same training gives the same id.
+        """
+        return digest_of_json({"record": self.model_dump(mode="json", exclude=_UNIDENTIFIED), "files": digests})[:16]
