@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ COLUMNS = (
 )
 _DTYPES = {"width": "int64", "height": "int64", "magnification": "Int64", "mpp": "float64"}
 _LARGEST_MPP = 1000.0
+_SPECIAL = frozenset(',"\r\n')
 _REQUIRED = ("image_id", "path", "label", "patient_id", "case_id")
 _DIGESTED = ["image_id", "pixel_sha256", "label", "subtype", "patient_id", "case_id"]
 
@@ -103,11 +103,8 @@ class Manifest:
 
     def write(self, path: Path) -> None:
         """Write the manifest as CSV (UTF-8, empty where unknown), atomically; the root is not written."""
-        stream = io.StringIO(newline="")
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(zip(*(self.frame[name].map(_as_text) for name in COLUMNS), strict=True))
-        write_atomically(path, stream.getvalue())
+        rows = zip(*(self.frame[name].map(_as_field) for name in COLUMNS), strict=True)
+        write_atomically(path, "".join(",".join(row) + "\n" for row in [COLUMNS, *rows]))
 
     @classmethod
     def read(cls, path: Path, *, root: Path | None = None) -> Manifest:
@@ -139,8 +136,10 @@ def _check_shape(path: Path, rows: list[list[str]]) -> None:
         raise DataError(f"manifest {path}: row {short[0]} does not have {len(COLUMNS)} fields; is the file complete?")
 
 
-def _as_text(value: Any) -> str:
-    return "" if pd.isna(value) else str(value)
+def _as_field(value: Any) -> str:
+    text = "" if pd.isna(value) else str(value)
+    # csv.writer leaves a carriage return unquoted before Python 3.13, and could not read it back
+    return '"' + text.replace('"', '""') + '"' if _SPECIAL.intersection(text) else text
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
