@@ -244,7 +244,7 @@ def _predicted_label(frame: pd.DataFrame, threshold: NDArray[np.float64]) -> NDA
 
 
 def _predicted_subtype(frame: pd.DataFrame) -> NDArray[np.object_]:
-    probabilities = frame[list(probability_columns("subtype"))].to_numpy(dtype=np.float64)
-    known = ~np.isnan(probabilities).any(axis=1)
-    names = np.array(SUBTYPES, dtype=object)[np.where(known[:, None], probabilities, 0.0).argmax(axis=1)]
+    logits = frame[list(logit_columns("subtype"))].to_numpy(dtype=np.float64)
+    known = ~np.isnan(logits).any(axis=1)
+    names = np.array(SUBTYPES, dtype=object)[np.where(known[:, None], logits, 0.0).argmax(axis=1)]
     return np.where(known, names, "")
