@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -91,9 +92,9 @@ class HeadSettings(_Settings):
     dropout: float = Field(0.5, ge=0, lt=1, description="Dropout before the output layer.")
     input_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the standardised features.")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Adam's learning rate.")
-    l2: float = Field(1e-3, ge=0, description="L2 penalty on the kernels.")
+    l2: float = Field(0.1, ge=0, description="L2 penalty on the kernels.")
     batch_size: int = Field(128, ge=1, description="Images (times views) in a step.")
-    max_epochs: int = Field(40, ge=1, le=1000, description="Epochs tried; the folds choose how many are used.")
+    max_epochs: int = Field(30, ge=1, le=1000, description="Epochs tried; the folds choose how many are used.")
     class_weights: Literal["balanced", "none"] = Field("balanced", description="Weight of a class in the loss.")
     case_weights: float = Field(
         0.5,
@@ -135,12 +136,15 @@ class Config(_Settings):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def load_config(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Config:
-    """Read settings from a YAML file and `key=value` overrides; later ones win.
+def load_config(
+    path: Path | None = None, overrides: tuple[str, ...] = (), settings: Mapping[str, Any] | None = None
+) -> Config:
+    """Read settings from a YAML file, `key=value` overrides and a nested mapping; later ones win.
 
     Args:
         path: YAML file with any subset of the settings; None: the defaults.
         overrides: such as `head.hidden=128`; values are read as YAML.
+        settings: such as `{"head": {"hidden": 128}}`.
 
     Raises:
         ConfigError: the file cannot be read, a key is unknown or a value is not allowed.
@@ -148,6 +152,7 @@ def load_config(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Co
     values = _read_yaml(path) if path else {}
     for override in overrides:
         _apply_override(values, override)
+    _merge(values, settings or {})
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -177,6 +182,14 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
         values[leaf] = yaml.safe_load(text)
     except yaml.YAMLError:
         values[leaf] = text
+
+
+def _merge(values: dict[str, Any], settings: Mapping[str, Any]) -> None:
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and isinstance(values.get(key), dict):
+            _merge(values[key], value)
+        else:
+            values[key] = value
 
 
 def _explain(error: ValidationError) -> str:

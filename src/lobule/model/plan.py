@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from lobule.taxonomy import TASKS, Task, classes_of
+
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Fit", "Protocol", "plan_fits", "sample_weights"]
+__all__ = ["Fit", "Protocol", "plan_fits", "sample_weights", "targets_of", "trainable_tasks"]
 
 Protocol = Literal["folds", "holdout", "final"]
 
@@ -73,3 +76,15 @@ def sample_weights(
         sums = np.bincount(targets[chosen], weights=weights[chosen], minlength=int(targets.max()) + 1)
         weights *= np.where(known, (1 / np.maximum(sums, 1e-12) * (sums > 0))[targets], 0.0)
     return np.asarray(weights / weights[chosen].mean(), dtype=np.float32)
+
+
+def targets_of(frame: pd.DataFrame, task: Task) -> NDArray[np.int64]:
+    """Return the class index of each manifest row, (n,); -1 where the class is not known."""
+    column = frame["label" if task == "binary" else "subtype"]
+    index = {name: position for position, name in enumerate(classes_of(task))}
+    return column.map(index).fillna(-1).to_numpy(dtype=np.int64)
+
+
+def trainable_tasks(frame: pd.DataFrame) -> tuple[Task, ...]:
+    """Return the tasks that at least two classes of images are there for."""
+    return tuple(task for task in TASKS if len(set(targets_of(frame, task)) - {-1}) >= 2)

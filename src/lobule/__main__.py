@@ -1,0 +1,5 @@
+"""`python -m lobule` is the command `lobule`."""
+
+from lobule.cli.app import main
+
+main()

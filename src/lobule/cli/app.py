@@ -1,0 +1,86 @@
+"""The command `lobule`: what it can do, and how its errors reach a person."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+
+import lobule
+from lobule.cli.console import warn
+from lobule.cli.data import data_app
+from lobule.cli.demo import demo
+from lobule.cli.doctor import doctor
+from lobule.cli.evaluate import evaluate
+from lobule.cli.export import export
+from lobule.cli.predict import predict
+from lobule.cli.train import train
+from lobule.errors import LobuleError
+from lobule.taxonomy import DISCLAIMER
+
+__all__ = ["app", "main"]
+
+_INTERRUPTED = 130
+# Where this class is imported from depends on the version of typer; what BadParameter descends from does not.
+_UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+app = typer.Typer(
+    name="lobule",
+    help=f"Breast-cancer detection from H&E histopathology images, leak-proof. {DISCLAIMER}",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(doctor)
+app.command()(demo)
+app.add_typer(data_app, name="data")
+app.command()(train)
+app.command()(evaluate)
+app.command()(predict)
+app.command()(export)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lobule {lobule.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Take the options that stand before a command; `--debug` is read by `main`, wherever it stands."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code; no traceback reaches a person without `--debug`."""
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    try:
+        code = app([word for word in given if word != "--debug"], standalone_mode=False) or 0
+    except LobuleError as error:
+        code = _report(str(error), error.exit_code, debug=debug)
+    except _UsageError as error:
+        error.show()
+        code = 1
+    except (KeyboardInterrupt, typer.Abort):
+        code = _report(
+            "Stopped. What was finished is kept; the same command goes on from there.", _INTERRUPTED, debug=debug
+        )
+    except Exception as error:  # noqa: BLE001 -- the boundary of the process: whatever it is, a person gets a sentence
+        sentence = f"Unexpected {type(error).__name__}: {error}. Run the command again with --debug for the traceback."
+        code = _report(sentence, 1, debug=debug)
+    sys.exit(code)
+
+
+def _report(sentence: str, code: int, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    warn(f"Error: {sentence}" if code != _INTERRUPTED else sentence)
+    return code

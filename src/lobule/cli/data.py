@@ -1,0 +1,179 @@
+"""`lobule data`: describe, check and divide a data set, or draw a synthetic one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lobule.cli.console import disclaim, say, show_json, show_table, shown_progress, warn
+from lobule.cli.options import (
+    AsJson,
+    CasePattern,
+    Columns,
+    Data,
+    Folds,
+    Group,
+    Labels,
+    Seed,
+    Validation,
+    configured,
+    pairs,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lobule.data.manifest import Failure
+
+__all__ = ["data_app"]
+
+data_app = typer.Typer(help="Describe, check and divide a data set, or draw a synthetic one.", no_args_is_help=True)
+
+
+@data_app.command("scan")
+def scan_command(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="Manifest to write (CSV).")],
+    group: Group = None,
+    labels: Labels = None,
+    columns: Columns = None,
+    case_pattern: CasePattern = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a manifest: what every image is, and the digest of its pixels."""
+    from lobule.data.failures import write_failures
+    from lobule.data.scan import scan
+
+    config = configured(data=_reading(group, labels, columns, case_pattern))
+    with shown_progress() as progress:
+        result = scan(data, settings=config.data, progress=progress)
+    result.manifest.write(out)
+    write_failures(out.with_name("failures.csv"), result.failures)
+    frame = result.manifest.frame
+    summary = {
+        "manifest": str(out),
+        "images": len(frame),
+        "cases": int(frame["case_id"].nunique()),
+        "benign": int((frame["label"] == "benign").sum()),
+        "malignant": int((frame["label"] == "malignant").sum()),
+        "failures": len(result.failures),
+        "ignored": result.ignored,
+    }
+    _show(summary, as_json=as_json)
+    exit_with_failures(result.failures, out.with_name("failures.csv"))
+
+
+@data_app.command("audit")
+def audit_command(
+    data: Data,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the findings (JSON).")] = None,
+    labels: Labels = None,
+    columns: Columns = None,
+    case_pattern: CasePattern = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look for identical pixels, conflicting labels and what a classifier could cheat from; exit 3 on conflicts."""
+    from lobule.data.audit import audit
+    from lobule.data.scan import scan
+    from lobule.provenance import write_atomically
+
+    # An audit needs no case: it says what is missing instead of stopping.
+    config = configured(data=_reading("image", labels, columns, case_pattern))
+    with shown_progress() as progress:
+        result = scan(data, settings=config.data, progress=progress)
+    found = audit(result.manifest)
+    document = found.to_json()
+    if out:
+        write_atomically(out, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    if as_json:
+        show_json(document)
+    else:
+        say(found.as_text())
+        disclaim()
+    if found.has_conflicts:
+        raise typer.Exit(3)
+
+
+@data_app.command("split")
+def split_command(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="Split to write (JSON).")],
+    group: Group = None,
+    folds: Folds = None,
+    validation: Validation = None,
+    seed: Seed = None,
+    labels: Labels = None,
+    columns: Columns = None,
+    case_pattern: CasePattern = None,
+    as_json: AsJson = False,
+) -> None:
+    """Divide a data set into folds and a holdout that no case crosses."""
+    from lobule.data.scan import scan
+    from lobule.data.split import describe, split
+
+    reading = _reading(group, labels, columns, case_pattern)
+    config = configured(seed=seed, data={**reading, "folds": folds, "validation": validation})
+    with shown_progress() as progress:
+        manifest = scan(data, settings=config.data, progress=progress).manifest
+    divided = split(manifest, config.data, seed=config.seed)
+    divided.write(out, manifest)
+    table = describe(divided, manifest)
+    if as_json:
+        show_json({"split": str(out), "parts": json.loads(table.to_json(orient="records"))})
+        return
+    cells = [[_cell(value) for value in row] for row in table.itertuples(index=False)]
+    show_table(f"Split by {divided.group_by}: {out}", [name.replace("_", " ") for name in table.columns], cells)
+    disclaim()
+
+
+@data_app.command("phantom")
+def phantom_command(
+    to: Annotated[Path, typer.Option("--to", help="Folder to draw into.")],
+    cases: Annotated[int | None, typer.Option("--cases", help="Number of cases.", min=16)] = None,
+    seed: Seed = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw synthetic H&E-like tissue with the names and folders of BreakHis, and masks of its malignant regions."""
+    from lobule.data.phantom import write_phantom
+
+    options = {} if cases is None else {"cases": cases}
+    with shown_progress() as progress:
+        summary = write_phantom(to, seed=seed or 0, progress=progress, **options)
+    _show(
+        {name: str(value) if isinstance(value, Path) else value for name, value in vars(summary).items()},
+        as_json=as_json,
+    )
+
+
+def exit_with_failures(failures: Sequence[Failure], listed: Path) -> None:
+    """End with exit code 2 where inputs failed."""
+    if failures:
+        warn(f"{len(failures)} files could not be used; they are listed with the reasons in {listed}.")
+        raise typer.Exit(2)
+
+
+def _reading(
+    group: str | None, labels: list[str] | None, columns: list[str] | None, case_pattern: str | None
+) -> dict[str, Any]:
+    return {
+        "group": group,
+        "labels": pairs("--labels", labels),
+        "columns": pairs("--column", columns),
+        "case_pattern": case_pattern,
+    }
+
+
+def _show(summary: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        show_json(summary)
+    else:
+        for name, value in summary.items():
+            say(f"{name:<12}{value}")
+        disclaim()
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

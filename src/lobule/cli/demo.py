@@ -1,0 +1,45 @@
+"""`lobule demo`: the whole job, to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lobule.cli.console import disclaim, say, show_json, shown_progress, warn
+from lobule.cli.options import AsJson, Seed
+from lobule.cli.scores import show_scores
+
+__all__ = ["demo"]
+
+
+def demo(
+    data: Annotated[
+        Path | None, typer.Argument(help="Folder of images; without one, synthetic tissue is drawn.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for everything.")] = Path("lobule-demo"),
+    seed: Seed = None,
+    as_json: AsJson = False,
+) -> None:
+    """Do the whole job on built-in synthetic tissue, offline: train, report, predict, heat maps."""
+    from lobule.demo import run_demo
+
+    with shown_progress() as progress:
+        done = run_demo(out, data=data, seed=seed or 0, progress=progress)
+    files = {
+        "images": done.data,
+        "report": done.run.folder / "report.html",
+        "model": done.run.folder / "model",
+        "predictions": done.predictions,
+        "heat maps": done.heatmaps,
+    }
+    if as_json:
+        show_json({**{name: str(path) for name, path in files.items()}, "weights": done.weights})
+        return
+    show_scores(done.run.metrics)
+    for name, path in files.items():
+        say(f"{name:<12} {path}")
+    if done.weights == "none":
+        warn("The backbone had seeded random filters: this shows the machinery and makes no claim about medicine.")
+    disclaim()

@@ -1,0 +1,88 @@
+"""Options that several commands share, described once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lobule.config import Config, load_config
+from lobule.errors import ConfigError
+
+__all__ = [
+    "AsJson",
+    "CasePattern",
+    "Columns",
+    "ConfigFile",
+    "Data",
+    "Folds",
+    "Group",
+    "Labels",
+    "Model",
+    "Overrides",
+    "Seed",
+    "Validation",
+    "configured",
+    "pairs",
+]
+
+Data = Annotated[Path, typer.Argument(help="Folder of images, a manifest or your own CSV, or a .txt list of names.")]
+Model = Annotated[Path, typer.Option("--model", help="Run folder or bundle.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="One seed for everything that is drawn.", min=0)]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="One setting, such as head.hidden=128; repeatable.")]
+Group = Annotated[str | None, typer.Option("--group", help="Unit that no split divides: case, patient or image.")]
+Folds = Annotated[int | None, typer.Option("--folds", help="Number of folds.")]
+Validation = Annotated[float | None, typer.Option("--validation", help="Share of images in the holdout's validation.")]
+CasePattern = Annotated[
+    str | None,
+    typer.Option(
+        "--case-pattern", help="Regular expression that finds the case in a path (first group or whole match)."
+    ),
+]
+Labels = Annotated[
+    list[str] | None, typer.Option("--labels", help="Your class name = Lobule's, such as cancer=malignant; repeatable.")
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="Manifest column = your CSV's, such as case_id=Patient; repeatable."),
+]
+
+
+def configured(
+    config: Path | None = None,
+    overrides: list[str] | None = None,
+    *,
+    seed: int | None = None,
+    **groups: Mapping[str, Any],
+) -> Config:
+    """Return the settings of a command: the file, then `--set`, then the command's own options.
+
+    Args:
+        config: YAML file.
+        overrides: values of `--set`.
+        seed: the seed.
+        groups: by group of settings, values by name; None means not given.
+    """
+    given = {
+        group: {name: value for name, value in values.items() if value is not None} for group, values in groups.items()
+    }
+    settings = {group: values for group, values in given.items() if values}
+    return load_config(config, tuple(overrides or ()), settings if seed is None else {"seed": seed, **settings})
+
+
+def pairs(option: str, given: list[str] | None) -> dict[str, str] | None:
+    """Read `name=value` options; None where there are none.
+
+    Raises:
+        ConfigError: one is not of that form.
+    """
+    if not given:
+        return None
+    read = dict(text.partition("=")[::2] for text in given)
+    if wrong := [text for text in given if not all(text.partition("=")[::2])]:
+        raise ConfigError(f"{option} {wrong[0]!r}: expected name=value, such as {option} cancer=malignant.")
+    return read

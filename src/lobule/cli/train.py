@@ -1,0 +1,89 @@
+"""`lobule train`: the whole job."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lobule.cli.console import disclaim, say, show_json, shown_progress, warn
+from lobule.cli.options import (
+    AsJson,
+    CasePattern,
+    Columns,
+    ConfigFile,
+    Data,
+    Folds,
+    Group,
+    Labels,
+    Overrides,
+    Seed,
+    Validation,
+    configured,
+    pairs,
+)
+from lobule.cli.scores import show_scores
+
+__all__ = ["train"]
+
+
+def train(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="Run folder to create or to resume.")],
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    backbone: Annotated[str | None, typer.Option("--backbone", help="Name in the backbone registry.")] = None,
+    weights: Annotated[str | None, typer.Option("--weights", help="imagenet, none or the path of a file.")] = None,
+    split: Annotated[Path | None, typer.Option("--split", help="Use this split (JSON) instead of drawing one.")] = None,
+    group: Group = None,
+    folds: Folds = None,
+    validation: Validation = None,
+    labels: Labels = None,
+    columns: Columns = None,
+    case_pattern: CasePattern = None,
+    seed: Seed = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train, evaluate, explain and save a classifier: a folder of images in, a run folder out.
+
+    The same command on the same run folder resumes it, or says that it is done.
+    """
+    from lobule.pipeline import train as run_pipeline
+
+    settings = configured(
+        config,
+        overrides,
+        seed=seed,
+        data={
+            "group": group,
+            "folds": folds,
+            "validation": validation,
+            "labels": pairs("--labels", labels),
+            "columns": pairs("--column", columns),
+            "case_pattern": case_pattern,
+        },
+        features={"backbone": backbone, "weights": weights},
+    )
+    with shown_progress() as progress:
+        run = run_pipeline(
+            data,
+            out,
+            config=settings,
+            split_file=split,
+            command=shlex.join(["lobule", *sys.argv[1:]]),
+            progress=progress,
+        )
+    if as_json:
+        show_json(
+            {"run": str(out), "was_done": run.was_done, "n_failures": run.n_failures, "metrics": run.metrics.document}
+        )
+    else:
+        show_scores(run.metrics)
+        say(f"{'Was done already: ' if run.was_done else ''}{out / 'report.html'}")
+        disclaim()
+    if run.n_failures:
+        warn(f"{run.n_failures} files could not be used; they are listed with the reasons in {out / 'failures.csv'}.")
+        raise typer.Exit(2)

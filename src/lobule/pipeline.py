@@ -1,0 +1,202 @@
+"""The whole job in one readable file: a folder of images in, a run folder out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lobule.config import Config
+from lobule.controls.rivals import rival_predictions
+from lobule.data.audit import apply_policy, audit
+from lobule.data.phantom import is_phantom
+from lobule.data.scan import scan
+from lobule.data.split import Split, split
+from lobule.errors import RunError
+from lobule.evaluation.metrics import Metrics, evaluate
+from lobule.features.extract import extract
+from lobule.features.spec import EncoderSpec
+from lobule.inference.gallery import gallery_of
+from lobule.model.fit import HISTORY_COLUMNS, TaskData, mean_logits, train_task
+from lobule.model.held_out import held_out_predictions
+from lobule.model.plan import plan_fits, targets_of, trainable_tasks
+from lobule.model.ship import ship
+from lobule.progress import Progress, silent
+from lobule.provenance import digest_of_file, write_atomically
+from lobule.report.html import write_report
+from lobule.report.inputs import ReportInputs
+from lobule.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from lobule.data.findings import Audit
+    from lobule.data.manifest import Failure, Manifest
+    from lobule.evaluation.predictions import Predictions
+    from lobule.features.extract import Features
+    from lobule.model.fit import TrainedTask
+    from lobule.model.plan import Fit
+    from lobule.taxonomy import Task
+
+__all__ = ["Run", "train"]
+
+_POLICY = "identical pixels once; conflicting subtypes emptied; conflicting labels dropped"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        folder: the run folder.
+        metrics: what metrics.json says.
+        n_failures: files that could not be used, listed in failures.csv.
+        was_done: whether the run had been finished before, so that nothing was done now.
+    """
+
+    folder: Path
+    metrics: Metrics
+    n_failures: int
+    was_done: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Material:
+    """What is trained on: the images that are left after the audit's policy, and how they are divided."""
+
+    manifest: Manifest
+    failures: tuple[Failure, ...]
+    audit: Audit
+    split: Split
+    fits: Sequence[Fit]
+    tasks: Sequence[Task]
+    is_synthetic: bool
+
+
+def train(
+    data: Path,
+    out: Path,
+    *,
+    config: Config | None = None,
+    split_file: Path | None = None,
+    command: str = "",
+    progress: Progress = silent,
+) -> Run:
+    """Train, evaluate, explain and save a classifier for both tasks.
+
+    Repeating the call on the same run folder resumes it, or returns at once where it is done; the result is the same
+    as of an undisturbed run.
+
+    Args:
+        data: folder of images, manifest or CSV.
+        out: run folder; created.
+        config: settings; None: the defaults.
+        split_file: split to use instead of drawing one.
+        command: the command line, for the record.
+        progress: told about every stage.
+
+    Raises:
+        LobuleError: the data, the settings, the weights or the run folder cannot be used; LeakageError where
+            `split_file` leaks.
+    """
+    config = config or Config()
+    folder = RunFolder.open(out, _arguments(data, config, split_file), command=command)
+    if folder.is_done:
+        return Run(out, Metrics.read(out / "metrics.json"), int(folder.record["n_failures"]), was_done=True)
+    write_atomically(out / "config.yaml", config.to_yaml())
+    with folder.timed("data"):
+        material = _gather(folder, data, config, split_file, progress)
+    with folder.timed("features"):
+        features = extract(material.manifest, config.features, seed=config.seed, progress=progress)
+    with folder.timed("heads"):
+        trained = _train_heads(material, features, config, progress)
+    with folder.timed("evaluation"):
+        predictions, metrics = _evaluate(folder, material, features, trained, config, progress)
+    with folder.timed("model"):
+        ship(folder.path / "model", material.manifest, features.spec, trained, metrics, config)
+    with folder.timed("report"):
+        _report(folder, material, features.spec, trained, predictions, metrics, config)
+    folder.finish()
+    return Run(out, metrics, len(material.failures), was_done=False)
+
+
+def _arguments(data: Path, config: Config, split_file: Path | None) -> dict[str, Any]:
+    return {
+        "data": str(data.resolve()),
+        "split": digest_of_file(split_file) if split_file else None,
+        "config": config.model_dump(mode="json"),
+    }
+
+
+def _gather(folder: RunFolder, data: Path, config: Config, split_file: Path | None, progress: Progress) -> _Material:
+    """Scan, audit, clean and divide; write what was found."""
+    scanned = scan(data, settings=config.data, progress=progress)
+    if (scanned.manifest.frame["pixel_sha256"] == "").any():
+        raise RunError(
+            f"DATA {data}: names without pixels cannot be trained on; name a folder of images or a manifest."
+        )
+    found = audit(scanned.manifest)
+    manifest = apply_policy(scanned.manifest, found)
+    folder.note(dataset_sha256=manifest.digest, n_failures=len(scanned.failures))
+    divided = (
+        Split.read(split_file, manifest)
+        if split_file
+        else split(manifest, config.data, seed=config.seed, policy=_POLICY)
+    )
+    manifest.write(folder.path / "manifest.csv")
+    write_failures(folder.path / "failures.csv", scanned.failures)
+    write_atomically(folder.path / "audit.json", found.to_json_text())
+    divided.write(folder.path / "split.json", manifest)
+    fits = plan_fits(divided.fold_of(manifest), divided.is_validation(manifest))
+    tasks = trainable_tasks(manifest.frame)
+    return _Material(manifest, scanned.failures, found, divided, fits, tasks, is_phantom(data))
+
+
+def _train_heads(
+    material: _Material, features: Features, config: Config, progress: Progress
+) -> dict[Task, TrainedTask]:
+    frame = material.manifest.frame
+    cases = frame["case_id"].to_numpy(dtype=str)
+    return {
+        task: train_task(
+            TaskData(task, features.values, targets_of(frame, task), cases),
+            material.fits,
+            config.head,
+            seed=config.seed,
+            progress=progress,
+        )
+        for task in material.tasks
+    }
+
+
+def _evaluate(
+    folder: RunFolder,
+    material: _Material,
+    features: Features,
+    trained: Mapping[Task, TrainedTask],
+    config: Config,
+    progress: Progress,
+) -> tuple[Predictions, Metrics]:
+    """Predict what was held out, with the heads and with their rivals; score it and write it."""
+    logits = {
+        task: [
+            mean_logits(head, features.values[:, fit.validation])
+            for head, fit in zip(result.heads, material.fits, strict=True)
+        ]
+        for task, result in trained.items()
+    }
+    predictions = held_out_predictions(material.manifest, material.fits, logits, model_id=folder.run_id)
+    predictions.write(folder.path / "predictions.csv")
+    history = pd.concat([result.history for result in trained.values()])
+    _write_history(folder.path / "history.csv", history)
+    rivals = rival_predictions(
+        material.manifest, features.values, material.fits, material.tasks, run_id=folder.run_id, progress=progress
+    )
+    bootstrap, seed = config.report.bootstrap, config.seed
+    metrics = evaluate(predictions, bootstrap=bootstrap, seed=seed, progress=progress).with_controls(
+        {name: evaluate(rival, bootstrap=bootstrap, seed=seed) for name, rival in rivals.items()}
+    )
+    metrics.write(folder.path / "metrics.json")
+    return predictions, metrics
