@@ -173,10 +173,18 @@ def test_names_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert scanned(tmp_path / "manifest.csv").manifest.digest == manifest.digest
 
 
+def test_paths_that_cannot_be_fail_alone(tmp_path: Path) -> None:
+    put(tmp_path / "good.png")
+    (tmp_path / "table.csv").write_text(f"path,label\ngood.png,benign\n{300 * 'x'}.png,benign\na\0.png,benign\n")
+    result = scanned(tmp_path / "table.csv", group="image")
+    assert len(result.manifest) == 1
+    assert sorted(failure.reason for failure in result.failures) == ["embedded null byte", "file name too long"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("missing", None, "not found; name a folder"),
+        ("missing", None, "No such file or directory; name a folder"),
         ("slide.svs", b"x", "no data set; name a folder"),
         ("names.txt", b"a.png\n", "none of 1 images can be used, the first is a.png"),
         ("folder/notes.md", b"x", r"no image found \(1 other files\)"),

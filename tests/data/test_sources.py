@@ -23,6 +23,7 @@ def test_only_visible_images_count(tmp_path: Path) -> None:
         put(tmp_path / "benign" / name, b"x")
     put(tmp_path / ".git" / "benign" / "3.png", b"x")
     put(tmp_path / "__MACOSX" / "benign" / "4.png", b"x")
+    put(tmp_path / "masks" / NAME, b"x")
     listing = list_folder(tmp_path, classes=Classes({}))
     assert [item.path for item in listing.descriptions] == ["benign/1.png", "benign/2.JPG"]
     assert listing.ignored == 4

@@ -104,9 +104,16 @@ def _describe_row(values: Mapping[str, str], classes: Classes, root: Path) -> De
 def _relative(path: str, root: Path) -> str:
     if not path:
         raise DataError("the path is empty")
-    if "\\" in path and not (root / path).exists():
+    if "\\" in path and not _exists(root / path):
         path = path.replace("\\", "/")
     return Path(os.path.relpath(path, root.absolute())).as_posix() if Path(path).is_absolute() else path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # too long, or in a folder that may not be read
+        return False
 
 
 def _class_of(values: Mapping[str, str], classes: Classes) -> tuple[str, str]:
@@ -139,4 +146,4 @@ def _refuse_repetition(description: Description, earlier: Mapping[str, Descripti
 
 
 def _has_pixels(root: Path, descriptions: Iterable[Description]) -> bool:
-    return any(item.pixel_sha256 or (root / item.path).exists() for item in descriptions)
+    return any(item.pixel_sha256 or _exists(root / item.path) for item in descriptions)

@@ -57,7 +57,7 @@ def _outcome(root: Path, path: str, cache: PixelCache | None) -> Pixels | str:
         image = decode(root / path)
     except OSError as error:
         return (error.strerror or str(error)).lower()
-    except ImageError as error:
+    except (ImageError, ValueError) as error:  # ValueError: a path with a NUL
         return str(error)
     height, width, _ = image.shape
     pixels = Pixels(pixel_sha256(image), width, height)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -78,10 +79,13 @@ def scan(
 
 def _listing(source: Path, settings: DataSettings, root: Path | None) -> Listing:
     classes = Classes(settings.labels)
-    if source.is_dir():
+    try:
+        is_folder = stat.S_ISDIR(source.stat().st_mode)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DataError(f"{source}: {reason}; name {_KINDS}.") from None
+    if is_folder:
         return list_folder(source, classes=classes)
-    if not source.exists():
-        raise DataError(f"{source}: not found; name {_KINDS}.")
     suffix = source.suffix.lower()
     if suffix in (".csv", ".tsv"):
         return list_csv(source, columns=settings.columns, classes=classes, root=root)

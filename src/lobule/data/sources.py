@@ -14,14 +14,15 @@ from lobule.errors import DataError
 
 __all__ = ["list_folder", "list_names"]
 
-_SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN"})
+_SKIPPED_FOLDERS = frozenset({"masks", "__MACOSX", "@eaDir", "$RECYCLE.BIN"})
 
 
 def list_folder(folder: Path, *, classes: Classes) -> Listing:
     """List every image under a folder, in the order of its path.
 
     Links to folders are followed, each folder once, so that a loop ends. Files without an image extension, hidden
-    files and hidden folders are not images.
+    files and what lies in hidden folders, in `masks` (annotations carry the names of their images) or in folders of the
+    operating system are not images.
 
     Args:
         folder: the data root.
@@ -79,7 +80,7 @@ def _files_under(folder: Path, failures: list[Failure]) -> Iterator[str]:
             folders.clear()
             continue
         visited.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SYSTEM_FOLDERS)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED_FOLDERS)
         here = _relative(parent, folder)
         yield from (name if here == "." else f"{here}/{name}" for name in files)
 
