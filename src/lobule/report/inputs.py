@@ -92,11 +92,12 @@ class ReportInputs:
         split: who was trained on and who was tested on.
         audit: what was found in the data before the policy.
         config: every setting.
-        run: the record in run.json; `command` (the command line), `arguments`, versions, times, hardware are shown
-            where present.
+        run: the record in run.json, shown whole; `command` (the command line) and `finished` or `started` (time,
+            ISO 8601) also stand in the text where present.
         gallery: worst errors first.
-        banners: statements that only the pipeline can make (synthetic images, a fine-tuned holdout); those that
-            follow from the settings are added by the report itself, see `standard_banners`.
+        banners: statements that only the pipeline can make, such as a fine-tuned holdout; those that follow from the
+            settings are added by the report itself, see `standard_banners`.
+        synthetic: the images were drawn by a program; the report says so and asks for no citation of real data.
     """
 
     title: str
@@ -111,16 +112,26 @@ class ReportInputs:
     run: Mapping[str, Any]
     gallery: tuple[GalleryItem, ...] = ()
     banners: tuple[Banner, ...] = ()
+    synthetic: bool = False
 
 
-def standard_banners(config: Config, *, group_by: str) -> tuple[Banner, ...]:
-    """Return the banners that follow from the settings: a leaking split and random filters.
+def standard_banners(config: Config, *, group_by: str, synthetic: bool = False) -> tuple[Banner, ...]:
+    """Return the banners that follow from settings and data: a leaking split, random filters, synthetic images.
 
     Args:
         config: settings of the run.
         group_by: unit of the split that was used: case, patient or image.
+        synthetic: the images were drawn by a program.
     """
     banners = []
+    if synthetic:
+        banners.append(
+            Banner(
+                severity="danger",
+                text="Synthetic images: drawn by a program, not taken of tissue. Nothing on this page says anything "
+                "about patients.",
+            )
+        )
     if group_by == "image":
         banners.append(
             Banner(
