@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A slow machine is no reason to fail: no test asserts a time.
+settings.register_profile("lobule", deadline=None, print_blob=True)
+settings.load_profile("lobule")
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,7 @@ class DataSettings(_Settings):
     )
     folds: int = Field(5, ge=2, le=20, description="Number of folds of the grouped cross-validation.")
     validation: float = Field(0.2, gt=0, lt=0.6, description="Share of images in the validation part of the holdout.")
+    root: str | None = Field(None, description="Folder that the paths of a CSV are relative to; none: the CSV's own.")
     case_pattern: str | None = Field(
         None,
         description="Regular expression whose first group (or whole match) in the relative path is the case.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,13 +12,15 @@ import pandas as pd
 from lobule.config import Config
 from lobule.controls.rivals import rival_predictions
 from lobule.data.audit import apply_policy, audit
+from lobule.data.failures import write_failures
 from lobule.data.phantom import is_phantom
 from lobule.data.scan import scan
 from lobule.data.split import Split, split
 from lobule.errors import RunError
 from lobule.evaluation.metrics import Metrics, evaluate
+from lobule.features.convert import graph_of
 from lobule.features.extract import extract
-from lobule.features.spec import EncoderSpec
+from lobule.features.openvino_engine import load_graph
 from lobule.inference.gallery import gallery_of
 from lobule.model.fit import HISTORY_COLUMNS, TaskData, mean_logits, train_task
 from lobule.model.held_out import held_out_predictions
@@ -30,17 +34,17 @@ from lobule.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from lobule.data.findings import Audit
     from lobule.data.manifest import Failure, Manifest
     from lobule.evaluation.predictions import Predictions
     from lobule.features.extract import Features
+    from lobule.features.spec import EncoderSpec
     from lobule.model.fit import TrainedTask
     from lobule.model.plan import Fit
     from lobule.taxonomy import Task
 
-__all__ = ["Run", "train"]
+__all__ = ["Run", "recorded_data", "train"]
 
 _POLICY = "identical pixels once; conflicting subtypes emptied; conflicting labels dropped"
 
@@ -115,9 +119,11 @@ def train(
     with folder.timed("evaluation"):
         predictions, metrics = _evaluate(folder, material, features, trained, config, progress)
     with folder.timed("model"):
-        ship(folder.path / "model", material.manifest, features.spec, trained, metrics, config)
+        final = {task: result.heads[-1] for task, result in trained.items()}
+        ship(folder.path / "model", material.manifest, features.spec, final, metrics, config)
     with folder.timed("report"):
-        _report(folder, material, features.spec, trained, predictions, metrics, config)
+        _report(folder, material, features.spec, trained, (predictions, metrics), config)
+        progress("report", 1, 1)
     folder.finish()
     return Run(out, metrics, len(material.failures), was_done=False)
 
@@ -147,7 +153,7 @@ def _gather(folder: RunFolder, data: Path, config: Config, split_file: Path | No
     )
     manifest.write(folder.path / "manifest.csv")
     write_failures(folder.path / "failures.csv", scanned.failures)
-    write_atomically(folder.path / "audit.json", found.to_json_text())
+    write_atomically(folder.path / "audit.json", json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")
     divided.write(folder.path / "split.json", manifest)
     fits = plan_fits(divided.fold_of(manifest), divided.is_validation(manifest))
     tasks = trainable_tasks(manifest.frame)
@@ -189,8 +195,8 @@ def _evaluate(
     }
     predictions = held_out_predictions(material.manifest, material.fits, logits, model_id=folder.run_id)
     predictions.write(folder.path / "predictions.csv")
-    history = pd.concat([result.history for result in trained.values()])
-    _write_history(folder.path / "history.csv", history)
+    write_atomically(folder.path / "history.csv", _history(trained).to_csv(index=False, float_format="%.9g"))
+    folder.note(epochs={task: list(result.epochs) for task, result in trained.items()})
     rivals = rival_predictions(
         material.manifest, features.values, material.fits, material.tasks, run_id=folder.run_id, progress=progress
     )
@@ -200,3 +206,56 @@ def _evaluate(
     )
     metrics.write(folder.path / "metrics.json")
     return predictions, metrics
+
+
+def _history(trained: Mapping[Task, TrainedTask]) -> pd.DataFrame:
+    """Return the curves of holdout and folds; the final model has no validation images, hence no curve."""
+    history = pd.concat([result.history for result in trained.values()], ignore_index=True)
+    shown = history[history["protocol"] != "final"]
+    return shown.assign(fold=shown["fold"].where(shown["fold"] >= 0).astype("Int64"))[list(HISTORY_COLUMNS)]
+
+
+def _report(
+    folder: RunFolder,
+    material: _Material,
+    spec: EncoderSpec,
+    trained: Mapping[Task, TrainedTask],
+    results: tuple[Predictions, Metrics],
+    config: Config,
+) -> None:
+    """Draw the figures and the page, the worst errors with the heat map of the fold that made them."""
+    predictions, metrics = results
+    gallery = gallery_of(
+        predictions,
+        material.manifest,
+        {task: result.heads for task, result in trained.items()},
+        load_graph(graph_of(spec)),
+        spec.map_slice,
+        n=config.report.gallery,
+    )
+    inputs = ReportInputs(
+        title=f"{folder.path.name}: {spec.backbone} on {Path(folder.record['arguments']['data']).name}",
+        metrics=metrics,
+        predictions=predictions,
+        history=_history(trained),
+        chosen_epochs={task: result.epochs[-1] for task, result in trained.items()},
+        manifest=material.manifest,
+        split=material.split,
+        audit=material.audit,
+        config=config,
+        run=folder.record,
+        gallery=gallery,
+        synthetic=material.is_synthetic,
+    )
+    write_report(inputs, folder.path / "report.html")
+
+
+def recorded_data(run: Path) -> Path:
+    """Return the folder that the paths in a run's manifest.csv are relative to.
+
+    Raises:
+        RunError: `run` is no run folder.
+    """
+    arguments = RunFolder.read_record(run)["arguments"]
+    data, root = Path(arguments["data"]), arguments["config"]["data"]["root"]
+    return data if data.is_dir() else Path(root) if root else data.parent

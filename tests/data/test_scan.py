@@ -134,7 +134,7 @@ def test_a_manifest_describes_the_data_again(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(again.frame, manifest.frame)
     assert again.paths == manifest.paths
     manifest.write(tmp_path / "manifest.csv")
-    elsewhere = scan(tmp_path / "manifest.csv", settings=DataSettings(), root=tmp_path / "data")
+    elsewhere = scan(tmp_path / "manifest.csv", settings=DataSettings(root=str(tmp_path / "data")))
     assert elsewhere.manifest.paths == manifest.paths
 
 

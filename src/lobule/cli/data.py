@@ -17,11 +17,13 @@ from lobule.cli.options import (
     Folds,
     Group,
     Labels,
+    Root,
     Seed,
     Validation,
     configured,
-    pairs,
+    reading,
 )
+from lobule.taxonomy import SUBTYPE_OF_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from lobule.data.manifest import Failure
 
 __all__ = ["data_app"]
+
+# Eight columns of full names do not fit a terminal; these codes are what BreakHis itself uses.
+_CODE_OF_SUBTYPE = {subtype: code for code, subtype in SUBTYPE_OF_CODE.items()}
 
 data_app = typer.Typer(help="Describe, check and divide a data set, or draw a synthetic one.", no_args_is_help=True)
 
@@ -40,6 +45,7 @@ def scan_command(
     group: Group = None,
     labels: Labels = None,
     columns: Columns = None,
+    root: Root = None,
     case_pattern: CasePattern = None,
     as_json: AsJson = False,
 ) -> None:
@@ -47,7 +53,7 @@ def scan_command(
     from lobule.data.failures import write_failures
     from lobule.data.scan import scan
 
-    config = configured(data=_reading(group, labels, columns, case_pattern))
+    config = configured(data={"group": group, **reading(root, labels, columns, case_pattern)})
     with shown_progress() as progress:
         result = scan(data, settings=config.data, progress=progress)
     result.manifest.write(out)
@@ -72,6 +78,7 @@ def audit_command(
     out: Annotated[Path | None, typer.Option("--out", help="Write the findings (JSON).")] = None,
     labels: Labels = None,
     columns: Columns = None,
+    root: Root = None,
     case_pattern: CasePattern = None,
     as_json: AsJson = False,
 ) -> None:
@@ -81,7 +88,7 @@ def audit_command(
     from lobule.provenance import write_atomically
 
     # An audit needs no case: it says what is missing instead of stopping.
-    config = configured(data=_reading("image", labels, columns, case_pattern))
+    config = configured(data={"group": "image", **reading(root, labels, columns, case_pattern)})
     with shown_progress() as progress:
         result = scan(data, settings=config.data, progress=progress)
     found = audit(result.manifest)
@@ -107,6 +114,7 @@ def split_command(
     seed: Seed = None,
     labels: Labels = None,
     columns: Columns = None,
+    root: Root = None,
     case_pattern: CasePattern = None,
     as_json: AsJson = False,
 ) -> None:
@@ -114,8 +122,8 @@ def split_command(
     from lobule.data.scan import scan
     from lobule.data.split import describe, split
 
-    reading = _reading(group, labels, columns, case_pattern)
-    config = configured(seed=seed, data={**reading, "folds": folds, "validation": validation})
+    dividing = {"group": group, "folds": folds, "validation": validation}
+    config = configured(seed=seed, data={**dividing, **reading(root, labels, columns, case_pattern)})
     with shown_progress() as progress:
         manifest = scan(data, settings=config.data, progress=progress).manifest
     divided = split(manifest, config.data, seed=config.seed)
@@ -125,7 +133,11 @@ def split_command(
         show_json({"split": str(out), "parts": json.loads(table.to_json(orient="records"))})
         return
     cells = [[_cell(value) for value in row] for row in table.itertuples(index=False)]
-    show_table(f"Split by {divided.group_by}: {out}", [name.replace("_", " ") for name in table.columns], cells)
+    show_table(
+        f"Split by {divided.group_by}: {out}",
+        [_CODE_OF_SUBTYPE.get(name, name.replace("_", " ")) for name in table.columns],
+        cells,
+    )
     disclaim()
 
 
@@ -153,17 +165,6 @@ def exit_with_failures(failures: Sequence[Failure], listed: Path) -> None:
     if failures:
         warn(f"{len(failures)} files could not be used; they are listed with the reasons in {listed}.")
         raise typer.Exit(2)
-
-
-def _reading(
-    group: str | None, labels: list[str] | None, columns: list[str] | None, case_pattern: str | None
-) -> dict[str, Any]:
-    return {
-        "group": group,
-        "labels": pairs("--labels", labels),
-        "columns": pairs("--column", columns),
-        "case_pattern": case_pattern,
-    }
 
 
 def _show(summary: dict[str, Any], *, as_json: bool) -> None:

@@ -22,10 +22,11 @@ __all__ = [
     "Labels",
     "Model",
     "Overrides",
+    "Root",
     "Seed",
     "Validation",
     "configured",
-    "pairs",
+    "reading",
 ]
 
 Data = Annotated[Path, typer.Argument(help="Folder of images, a manifest or your own CSV, or a .txt list of names.")]
@@ -43,6 +44,7 @@ CasePattern = Annotated[
         "--case-pattern", help="Regular expression that finds the case in a path (first group or whole match)."
     ),
 ]
+Root = Annotated[Path | None, typer.Option("--root", help="Folder that the paths of a CSV are relative to.")]
 Labels = Annotated[
     list[str] | None, typer.Option("--labels", help="Your class name = Lobule's, such as cancer=malignant; repeatable.")
 ]
@@ -74,7 +76,7 @@ def configured(
     return load_config(config, tuple(overrides or ()), settings if seed is None else {"seed": seed, **settings})
 
 
-def pairs(option: str, given: list[str] | None) -> dict[str, str] | None:
+def _pairs(option: str, given: list[str] | None) -> dict[str, str] | None:
     """Read `name=value` options; None where there are none.
 
     Raises:
@@ -86,3 +88,15 @@ def pairs(option: str, given: list[str] | None) -> dict[str, str] | None:
     if wrong := [text for text in given if not all(text.partition("=")[::2])]:
         raise ConfigError(f"{option} {wrong[0]!r}: expected name=value, such as {option} cancer=malignant.")
     return read
+
+
+def reading(
+    root: Path | None, labels: list[str] | None, columns: list[str] | None, case_pattern: str | None
+) -> dict[str, Any]:
+    """Return the settings that say how a data set is read, as the group `data` of `configured`."""
+    return {
+        "root": str(root.resolve()) if root else None,
+        "labels": _pairs("--labels", labels),
+        "columns": _pairs("--column", columns),
+        "case_pattern": case_pattern,
+    }

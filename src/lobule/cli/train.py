@@ -20,10 +20,11 @@ from lobule.cli.options import (
     Group,
     Labels,
     Overrides,
+    Root,
     Seed,
     Validation,
     configured,
-    pairs,
+    reading,
 )
 from lobule.cli.scores import show_scores
 
@@ -43,6 +44,7 @@ def train(
     validation: Validation = None,
     labels: Labels = None,
     columns: Columns = None,
+    root: Root = None,
     case_pattern: CasePattern = None,
     seed: Seed = None,
     as_json: AsJson = False,
@@ -61,9 +63,7 @@ def train(
             "group": group,
             "folds": folds,
             "validation": validation,
-            "labels": pairs("--labels", labels),
-            "columns": pairs("--column", columns),
-            "case_pattern": case_pattern,
+            **reading(root, labels, columns, case_pattern),
         },
         features={"backbone": backbone, "weights": weights},
     )

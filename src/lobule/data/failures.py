@@ -24,5 +24,6 @@ def write_failures(path: Path, failures: Iterable[Failure]) -> None:
         path.unlink(missing_ok=True)
         return
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("path", "reason"), *rows])
+    # Everything quoted: a lone carriage return in a file name would else be left bare by older Pythons.
+    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([("path", "reason"), *rows])
     write_atomically(path, text.getvalue())

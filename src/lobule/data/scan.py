@@ -45,7 +45,6 @@ def scan(
     source: Path,
     *,
     settings: DataSettings,
-    root: Path | None = None,
     cache: bool = True,
     progress: Progress | None = None,
 ) -> ScanResult:
@@ -57,7 +56,6 @@ def scan(
         source: a folder, a CSV (a manifest, or a user's own by `settings.columns`), or a text file of BreakHis names.
             Of names nothing but the names is known: pixel_sha256 is "", width and height are 0.
         settings: how classes, columns and cases are read, and which unit must be known.
-        root: folder that the paths of a CSV are relative to; None: the folder of the CSV.
         cache: remember pixel digests in the user's cache folder, so that unchanged files are not opened again.
         progress: called as `progress("scan", done, total)`.
 
@@ -66,7 +64,7 @@ def scan(
         DataError: the source cannot be read, holds no usable image, or the unit of the split is not known.
     """
     source = Path(source)
-    listing = _listing(source, settings, root)
+    listing = _listing(source, settings)
     described = identified(listing.descriptions, settings=settings)
     outcomes = _outcomes(listing, described, cache=cache, progress=progress or silent)
     rows = [_row(item, pixels) for item, pixels in zip(described, outcomes, strict=True) if isinstance(pixels, Pixels)]
@@ -77,7 +75,7 @@ def scan(
     return ScanResult(Manifest.from_rows(rows, root=listing.root), failures, listing.ignored)
 
 
-def _listing(source: Path, settings: DataSettings, root: Path | None) -> Listing:
+def _listing(source: Path, settings: DataSettings) -> Listing:
     classes = Classes(settings.labels)
     try:
         is_folder = stat.S_ISDIR(source.stat().st_mode)
@@ -88,7 +86,9 @@ def _listing(source: Path, settings: DataSettings, root: Path | None) -> Listing
         return list_folder(source, classes=classes)
     suffix = source.suffix.lower()
     if suffix in (".csv", ".tsv"):
-        return list_csv(source, columns=settings.columns, classes=classes, root=root)
+        return list_csv(
+            source, columns=settings.columns, classes=classes, root=Path(settings.root) if settings.root else None
+        )
     if suffix == ".txt":
         return list_names(source)
     raise DataError(f"{source}: a file of this kind is no data set; name {_KINDS}.")
