@@ -1,0 +1,75 @@
+"""What a model says of an image, and the rows of predictions.csv that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from lobule.data.layouts import describe_path
+from lobule.evaluation.predictions import Predictions, assemble_predictions
+from lobule.taxonomy import SUBTYPES, Task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lobule.model.bundle_record import BundleRecord
+
+__all__ = ["Answer", "Named", "predictions_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The logits of one image, before temperature, averaged over the views.
+
+    Attributes:
+        pixel_sha256: digest of its decoded pixels.
+        logits: by task, (1,) or (8,).
+    """
+
+    pixel_sha256: str
+    logits: Mapping[Task, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Named:
+    """An image as the caller knows it: a unique id, and a path ("" for pixels in memory)."""
+
+    image_id: str
+    path: str = ""
+
+
+def predictions_of(named: Sequence[Named], answers: Sequence[Answer], *, record: BundleRecord) -> Predictions:
+    """Put answers into rows; label, subtype, case and magnification are filled where the file name tells them.
+
+    Args:
+        named: n images.
+        answers: of each.
+        record: of the model that gave them.
+    """
+    rows = [_described(image, answer) for image, answer in zip(named, answers, strict=True)]
+    columns = ("image_id", "path", "pixel_sha256", "case_id", "patient_id", "magnification", "label", "subtype")
+    subtype = _stacked(answers, "subtype", len(SUBTYPES)) if "subtype" in record.tasks else None
+    return assemble_predictions(
+        pd.DataFrame(rows, columns=list(columns), dtype=object),
+        protocol="predict",
+        fold=np.full(len(rows), -1, dtype=np.int64),
+        logits_binary=_stacked(answers, "binary", 1),
+        logits_subtype=subtype,
+        threshold=record.threshold.value,
+        temperature=record.temperature,
+        model_id=record.model_id,
+    )
+
+
+def _described(image: Named, answer: Answer) -> tuple[object, ...]:
+    known = describe_path(image.path, classes=None) if image.path else None
+    told = (known.case_id, known.patient_id, known.magnification, known.label, known.subtype) if known else ()
+    return (image.image_id, image.path, answer.pixel_sha256, *(told or ("", "", None, "", "")))
+
+
+def _stacked(answers: Sequence[Answer], task: Task, size: int) -> NDArray[np.float64]:
+    return np.array([answer.logits[task] for answer in answers], dtype=np.float64).reshape(len(answers), size)

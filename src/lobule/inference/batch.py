@@ -1,0 +1,224 @@
+"""Predict every image that is named: failures are listed, the rest goes on, and a stopped batch can go on later."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from lobule.data.images import DECODER, decode
+from lobule.data.manifest import Failure
+from lobule.errors import ConfigError, DataError, ImageError
+from lobule.evaluation.predictions import Predictions
+from lobule.inference.answers import Answer, Named, predictions_of
+from lobule.inference.failures import read_failures, write_failures
+from lobule.inference.heatmap import default_class
+from lobule.inference.inputs import InputImage, Inputs, expand
+from lobule.inference.journal import Journal, Stamp, stamp_of
+from lobule.inference.overlay_files import file_names, shows, write_overlay
+from lobule.inference.predictor import Predictor
+from lobule.progress import Progress, silent
+from lobule.taxonomy import Task
+
+__all__ = ["BatchSummary", "predict_paths"]
+
+_CHUNK: Final = 32
+_MAX_THREADS: Final = 4
+
+
+@dataclass(frozen=True)
+class BatchSummary:
+    """How a batch ended.
+
+    Attributes:
+        n_predicted: images with a row in `out`.
+        n_failed: inputs listed in `failures`.
+        n_resumed: of the predicted, those that an earlier, stopped batch had answered.
+        out: predictions.csv.
+        failures: failures.csv beside it; None where nothing failed.
+    """
+
+    n_predicted: int
+    n_failed: int
+    n_resumed: int
+    out: Path
+    failures: Path | None
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line returns: 2 if some inputs failed, else 0."""
+        return 2 if self.n_failed else 0
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One image on its way; `name` is that of its heat maps, without task and extension."""
+
+    image: InputImage
+    name: str
+    stamp: Stamp
+
+
+def predict_paths(
+    paths: Sequence[Path],
+    predictor: Predictor,
+    out: Path,
+    *,
+    heatmaps: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> BatchSummary:
+    """Predict files, and every image under folders, into predictions.csv.
+
+    Answers are kept in `<out>.partial` every few images; with `resume` a later call uses those of unchanged files, and
+    the result is the same, byte for byte. What cannot be used is listed in failures.csv beside `out`.
+
+    Args:
+        paths: files and folders.
+        predictor: the model.
+        out: predictions.csv to be; replaced where it exists.
+        heatmaps: folder for a PNG overlay of every image and task; None: none.
+        resume: go on where a stopped batch left off; a finished one is left as it is.
+        progress: called as `progress("predict", done, total)`.
+
+    Raises:
+        ConfigError: `out` is a folder, or `heatmaps` a file.
+        DataError: not one image is named.
+    """
+    out = Path(out)
+    _check_targets(out, heatmaps)
+    inputs = expand(paths)
+    jobs = _jobs(inputs.images)
+    if resume and (finished := _finished(jobs, inputs, predictor, out, heatmaps)):
+        return finished
+    failures = list(inputs.failures)
+    with Journal(_partial(out), origin=_origin(predictor), resume=resume) as journal:
+        resumed = sum(job.stamp in journal.answers for job in jobs)
+        for done, chunk in _chunks(jobs):
+            failures += _answer(chunk, predictor, journal)
+            if heatmaps is not None:
+                failures += _draw(chunk, journal.answers, predictor, heatmaps)
+            (progress or silent)("predict", done, len(jobs))
+        write_failures(failures, _failures_csv(out))
+        answered = [(job, answer) for job in jobs if (answer := journal.answers.get(job.stamp))]
+        named = [Named(job.image.image_id, job.image.path) for job, _ in answered]
+        predictions_of(named, [answer for _, answer in answered], record=predictor.bundle.record).write(out)
+        journal.discard()
+    return BatchSummary(len(answered), len(failures), resumed, out, _failures_csv(out) if failures else None)
+
+
+def _check_targets(out: Path, heatmaps: Path | None) -> None:
+    if out.is_dir():
+        raise ConfigError(f"--out {out}: expected a file such as {out / 'predictions.csv'}, received a folder.")
+    if heatmaps is not None and heatmaps.exists() and not heatmaps.is_dir():
+        raise ConfigError(f"--heatmaps {heatmaps}: expected a folder, received a file.")
+
+
+def _partial(out: Path) -> Path:
+    return out.with_name(f"{out.name}.partial")
+
+
+def _origin(predictor: Predictor) -> Mapping[str, Any]:
+    """Return what an answer depends on besides the image."""
+    import openvino
+
+    return {"model_id": predictor.bundle.record.model_id, "decoder": DECODER, "openvino": openvino.__version__}
+
+
+def _jobs(images: Sequence[InputImage]) -> list[_Job]:
+    names = file_names([image.image_id for image in images])
+    return [_Job(image, name, stamp_of(image.file)) for image, name in zip(images, names, strict=True)]
+
+
+def _chunks(jobs: Sequence[_Job]) -> Iterator[tuple[int, Sequence[_Job]]]:
+    """Yield a few jobs at a time, with the number that is done when they are."""
+    for start in range(0, len(jobs), _CHUNK):
+        chunk = jobs[start : start + _CHUNK]
+        yield start + len(chunk), chunk
+
+
+def _answer(jobs: Sequence[_Job], predictor: Predictor, journal: Journal) -> list[Failure]:
+    """Answer for the images that have no answer yet, and note it."""
+    new = [job for job in jobs if job.stamp not in journal.answers]
+    answers = list(predictor.stream(partial(decode, job.image.file) for job in new))
+    journal.append(
+        (job.stamp, answer) for job, answer in zip(new, answers, strict=True) if not isinstance(answer, ImageError)
+    )
+    return [
+        Failure(job.image.path, str(error))
+        for job, error in zip(new, answers, strict=True)
+        if isinstance(error, ImageError)
+    ]
+
+
+def _draw(jobs: Sequence[_Job], answers: Mapping[Stamp, Answer], predictor: Predictor, folder: Path) -> list[Failure]:
+    """Write the heat maps of answered images that are not there yet."""
+    answered = [job for job in jobs if job.stamp in answers]
+
+    def draw(job: _Job) -> str:
+        return _draw_one(job, answers[job.stamp], predictor, folder)
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, _MAX_THREADS), thread_name_prefix="lobule-draw") as pool:
+        reasons = list(pool.map(draw, answered))
+    return [Failure(job.image.path, reason) for job, reason in zip(answered, reasons, strict=True) if reason]
+
+
+def _draw_one(job: _Job, answer: Answer, predictor: Predictor, folder: Path) -> str:
+    """Write one image's heat maps; return why that was not possible, or nothing."""
+    made_of = {"model_id": predictor.bundle.record.model_id, "pixel_sha256": answer.pixel_sha256}
+    missing = {task: path for task, path in _overlays(job, predictor, folder).items() if not shows(path, **made_of)}
+    if not missing:
+        return ""
+    try:
+        pixels = decode(job.image.file)
+    except ImageError as error:
+        return f"predicted, but its heat maps could not be drawn: {error}"
+    toward = {task: default_class(task, answer.logits[task]) for task in missing}
+    for task, heat_map in predictor.heatmaps(pixels, toward).items():
+        write_overlay(missing[task], pixels, heat_map, **made_of)
+    return ""
+
+
+def _overlays(job: _Job, predictor: Predictor, folder: Path) -> dict[Task, Path]:
+    return {task: folder / f"{job.name}_{task}.png" for task in predictor.bundle.record.tasks}
+
+
+def _failures_csv(out: Path) -> Path:
+    return out.with_name("failures.csv")
+
+
+def _finished(
+    jobs: Sequence[_Job], inputs: Inputs, predictor: Predictor, out: Path, heatmaps: Path | None
+) -> BatchSummary | None:
+    """Return how an earlier batch of the same model and unchanged inputs ended, if it did."""
+    if _partial(out).exists() or not out.is_file():
+        return None
+    try:
+        frame = Predictions.read(out).frame
+    except DataError:
+        return None
+    failures = read_failures(_failures_csv(out)) or ()
+    digests = dict(zip(frame["path"], frame["pixel_sha256"], strict=True))
+    named = {*(job.image.path for job in jobs), *(failure.path for failure in inputs.failures)}
+    if named != {*digests, *(failure.path for failure in failures)}:
+        return None
+    written = out.stat().st_mtime_ns
+    if not frame["model_id"].eq(predictor.bundle.record.model_id).all() or any(
+        job.stamp.mtime_ns > written for job in jobs
+    ):
+        return None
+    if heatmaps is not None and not all(
+        _is_drawn(job, digests[job.image.path], predictor, heatmaps) for job in jobs if job.image.path in digests
+    ):
+        return None
+    return BatchSummary(len(frame), len(failures), len(frame), out, _failures_csv(out) if failures else None)
+
+
+def _is_drawn(job: _Job, pixel_sha256: str, predictor: Predictor, folder: Path) -> bool:
+    model_id = predictor.bundle.record.model_id
+    paths = _overlays(job, predictor, folder).values()
+    return all(shows(path, model_id=model_id, pixel_sha256=pixel_sha256) for path in paths)

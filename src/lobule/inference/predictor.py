@@ -1,0 +1,245 @@
+"""A trained model in use: images in, predictions and heat maps out."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lobule.data.identity import unique_ids
+from lobule.data.images import pixel_sha256
+from lobule.errors import ConfigError, ImageError, VerificationError
+from lobule.features.openvino_engine import OpenVINOEngine, load_graph
+from lobule.features.views import apply_view
+from lobule.inference.answers import Answer, Named, predictions_of
+from lobule.inference.heatmap import HeatMap, default_class, explain
+from lobule.inference.pixels import ImageInput, as_list, pixels_of
+from lobule.model.bundle import Bundle, open_bundle
+from lobule.progress import Progress, silent
+from lobule.taxonomy import Task
+
+if TYPE_CHECKING:
+    from lobule.evaluation.predictions import Predictions
+
+__all__ = ["Load", "Predictor"]
+
+Load = Callable[[], NDArray[np.uint8]]
+"""Gives (height, width, 3) RGB, or raises ImageError."""
+
+_MAX_THREADS: Final = 8
+_AHEAD: Final = 4
+_T = TypeVar("_T")
+_Prepared = tuple[str, list[NDArray[np.uint8]]]
+"""The digest of an image's pixels, and its views."""
+
+
+class Predictor:
+    """Answers for images with one bundle; made once, used as long as needed, from any thread.
+
+    The graph is read when it is first needed. Each image is answered by itself, so an answer does not depend on what is
+    asked beside it; at most a few dozen are in memory.
+
+    Args:
+        model: a bundle, or the folder of one, or a run folder.
+
+    Raises:
+        ConfigError: `model` is no bundle.
+        VerificationError: the bundle is not what it claims to be.
+    """
+
+    def __init__(self, model: Bundle | Path | str) -> None:
+        self._bundle = model if isinstance(model, Bundle) else open_bundle(Path(model))
+        self._engine: OpenVINOEngine | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def bundle(self) -> Bundle:
+        """The model."""
+        return self._bundle
+
+    def predict(self, images: ImageInput | Iterable[ImageInput], *, progress: Progress | None = None) -> Predictions:
+        """Predict one image or many.
+
+        Args:
+            images: see `ImageInput`; one, or any iterable of them.
+            progress: called as `progress("predict", done, total)`.
+
+        Returns:
+            A row an image, in order, protocol `predict`. What the BreakHis grammar tells of a file by its name is
+            filled in; pixels in memory are called `image-1`, `image-2`, ... by their place.
+
+        Raises:
+            ImageError: an image cannot be used; the message says which.
+        """
+        sources = as_list(images)
+        listen = progress or silent
+        answers: list[Answer] = []
+        for answer in self.stream(partial(pixels_of, source) for source in sources):
+            if isinstance(answer, ImageError):
+                raise ImageError(f"{_shown(sources[len(answers)], len(answers))}: {answer}")
+            answers.append(answer)
+            listen("predict", len(answers), len(sources))
+        return predictions_of(_named(sources), answers, record=self._bundle.record)
+
+    def heatmap(self, image: ImageInput, *, task: Task = "binary", toward: str | None = None) -> HeatMap:
+        """Return the exact Grad-CAM of an image, made on its undistorted view.
+
+        Args:
+            image: see `ImageInput`.
+            task: which head is explained.
+            toward: the class whose evidence is shown. None: `malignant`, or the subtype that `predict` gives. `benign`
+                shows what speaks against malignancy.
+
+        Raises:
+            ConfigError: the model does not answer the task, or `toward` is no class of it.
+            ImageError: the image cannot be used.
+        """
+        if task not in self._bundle.heads:
+            raise ConfigError(f"task: this model answers {', '.join(self._bundle.record.tasks)}, received {task!r}.")
+        pixels = pixels_of(image)
+        if toward is None:
+            toward = default_class(task, self._answer(pixels).logits[task])
+        return self.heatmaps(pixels, {task: toward})[task]
+
+    def heatmaps(self, image: ImageInput, toward: Mapping[Task, str]) -> dict[Task, HeatMap]:
+        """Return the heat maps of an image for one class of each task, in one pass; see `heatmap`.
+
+        Args:
+            image: see `ImageInput`.
+            toward: by task, the class whose evidence is shown.
+        """
+        record = self._bundle.record
+        view = apply_view(pixels_of(image), "identity", size=record.input_size)
+        features, maps = self._running().maps(view[None])
+        part, heads = slice(*record.backbone.map_slice), self._bundle.heads
+        if maps.shape[-1] != part.stop - part.start:
+            raise VerificationError(f"{self._bundle.graph}: its map has {maps.shape[-1]} channels, expected {part}.")
+        return {
+            task: explain(heads[task], features[0], maps[0], toward=wanted, part=part)
+            for task, wanted in toward.items()
+        }
+
+    def _answer(self, pixels: NDArray[np.uint8]) -> Answer:
+        (answer,) = self.stream([lambda: pixels])
+        if isinstance(answer, ImageError):
+            raise answer
+        return answer
+
+    def stream(self, loads: Iterable[Load]) -> Iterator[Answer | ImageError]:
+        """Answer for images in order, decoding ahead in threads while the graph works.
+
+        Args:
+            loads: one function an image; called in a thread.
+
+        Yields:
+            The answer, or why there is none.
+        """
+        pending: deque[str | ImageError] = deque()
+        with closing(_ahead(partial(self._prepare, load) for load in loads)) as prepared:
+            rows = self._running().stream(_views_of(prepared, pending))
+            for features in _grouped(rows, len(self._views)):
+                while isinstance(first := pending.popleft(), ImageError):
+                    yield first
+                yield self._judge(first, features)
+        yield from (error for error in pending if isinstance(error, ImageError))
+
+    def _prepare(self, load: Load) -> _Prepared | ImageError:
+        try:
+            pixels = load()
+        except ImageError as error:
+            return error
+        size = self._bundle.record.input_size
+        return pixel_sha256(pixels), [apply_view(pixels, view, size=size) for view in self._views]
+
+    @property
+    def _views(self) -> tuple[str, ...]:
+        return self._bundle.record.preprocessing.views
+
+    def _judge(self, digest: str, features: NDArray[np.float32]) -> Answer:
+        """Average the logits over the views, (views, D); one image at a time, so that rounding never differs."""
+        heads = self._bundle.heads
+        logits = {task: head.logits(features).mean(axis=0, dtype=np.float64) for task, head in heads.items()}
+        if not all(np.isfinite(values).all() for values in logits.values()):
+            raise VerificationError(f"{self._bundle.folder}: gives logits that are not finite; train the model again.")
+        return Answer(digest, logits)
+
+    def _running(self) -> OpenVINOEngine:
+        """Return the graph; read it the first time.
+
+        Raises:
+            VerificationError: the graph is not the one that the record describes.
+        """
+        with self._lock:
+            if self._engine is None:
+                self._engine = _open_engine(self._bundle)
+            return self._engine
+
+
+def _open_engine(bundle: Bundle) -> OpenVINOEngine:
+    engine, record = load_graph(bundle.graph), bundle.record
+    received = (engine.input_size, engine.feature_size)
+    if received != (record.input_size, record.backbone.feature_size):
+        raise VerificationError(
+            f"{bundle.graph}: takes {received[0]} pixels and gives {received[1]} features; the record says "
+            f"{record.input_size} and {record.backbone.feature_size}."
+        )
+    return engine
+
+
+def _ahead(tasks: Iterable[Callable[[], _T]]) -> Generator[_T, None, None]:
+    """Run tasks in threads, a few ahead of where their results are taken, in order."""
+    remaining, threads = iter(tasks), min(os.cpu_count() or 1, _MAX_THREADS)
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="lobule-decode")
+    running = deque(pool.submit(task) for task in islice(remaining, _AHEAD * threads))
+    try:
+        while running:
+            result = running.popleft().result()
+            running.extend(pool.submit(task) for task in islice(remaining, 1))
+            yield result
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _views_of(
+    prepared: Iterable[_Prepared | ImageError], pending: deque[str | ImageError]
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the views of every usable image; what comes out for whom is noted in `pending`."""
+    for item in prepared:
+        if isinstance(item, ImageError):
+            pending.append(item)
+        else:
+            pending.append(item[0])
+            yield from item[1]
+
+
+def _grouped(rows: Iterator[NDArray[np.float32]], size: int) -> Iterator[NDArray[np.float32]]:
+    while group := list(islice(rows, size)):
+        yield np.stack(group)
+
+
+def _named(sources: Sequence[ImageInput]) -> list[Named]:
+    """Name images: files by their shortest unique id, what is in memory by its place, the same file twice by both."""
+    paths = [Path(source).as_posix() if isinstance(source, Path | str) else "" for source in sources]
+    distinct = list(dict.fromkeys(path for path in paths if path))
+    short = dict(zip(distinct, unique_ids(distinct), strict=True))
+    ids: list[str] = []
+    taken: set[str] = set()
+    for place, path in enumerate(paths, 1):
+        wanted = short.get(path, f"image-{place}")
+        ids.append(wanted if wanted not in taken else f"{wanted}-{place}")
+        taken.add(ids[-1])
+    return [Named(image_id, path) for image_id, path in zip(ids, paths, strict=True)]
+
+
+def _shown(source: ImageInput, place: int) -> str:
+    return str(source) if isinstance(source, Path | str) else f"image {place + 1}"
