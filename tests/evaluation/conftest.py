@@ -54,3 +54,30 @@ def make_predictions(
 def predictions() -> Predictions:
     """Return 240 images of 48 cases, six cases a subtype, held out by folds."""
     return make_predictions()
+
+
+@pytest.fixture
+def handmade() -> Predictions:
+    """Five images: case 1 is benign, case 2 malignant with two subtypes, the last image has no subtype."""
+    frame = pd.DataFrame(
+        {
+            "image_id": list("edcba"),
+            "path": "",
+            "pixel_sha256": "",
+            "case_id": ["1", "1", "2", "2", "2"],
+            "patient_id": ["1A", "1A", "2A", "2A", ""],
+            "magnification": pd.array([40, 100, 400, pd.NA, 40], dtype="Int64"),
+            "label": ["benign", "benign", "malignant", "malignant", "malignant"],
+            "subtype": ["adenosis", "adenosis", "ductal_carcinoma", "lobular_carcinoma", ""],
+        }
+    )
+    logits = np.zeros((5, 8))
+    logits[:, 0] = [3.0, -1.0, 0.0, 0.0, 0.0]
+    logits[:, 4] = [0.0, 1.0, 2.0, 0.5, 0.0]
+    return assemble_predictions(
+        frame,
+        protocol="folds",
+        fold=np.arange(5),
+        logits_binary=np.array([-2.0, 1.0, 3.0, -1.0, 0.5]),
+        logits_subtype=logits,
+    )

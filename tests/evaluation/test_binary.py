@@ -114,8 +114,16 @@ def test_ranking_is_unchanged_by_a_monotone_transform(seed: int, slope: float, s
 
 
 def only(units: Units, mask: NDArray[np.bool_]) -> Units:
-    arrays = {name: value[mask] for name, value in vars(units).items() if isinstance(value, np.ndarray)}
-    return replace(units, **{**arrays, "case": np.unique(arrays["case"], return_inverse=True)[1]})
+    return replace(
+        units,
+        case=np.unique(units.case[mask], return_inverse=True)[1],
+        true=units.true[mask],
+        predicted=units.predicted[mask],
+        score=units.score[mask],
+        probability=units.probability[mask],
+        share=units.share[mask],
+        images=units.images[mask],
+    )
 
 
 def test_one_class_leaves_what_needs_two_undefined() -> None:
@@ -157,5 +165,5 @@ def test_calibration_bins_have_equal_width_and_the_last_is_closed() -> None:
 
 def test_a_certain_mistake_costs_a_finite_log_loss() -> None:
     units = make_units(0)
-    certain = replace(units, probability=1.0 - units.true)
+    certain = replace(units, probability=1 - units.true.astype(np.float64))
     assert binary_values(certain, all_once(units))["log_loss"][0] == pytest.approx(-np.log(1e-9))

@@ -47,7 +47,7 @@ def test_header_is_the_contract(predictions: Predictions, tmp_path: Path) -> Non
     assert list(PREDICTION_COLUMNS) == header.split(",")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arrays(np.float64, 4, elements=ANY_NUMBER), arrays(np.float64, (4, 8), elements=ANY_NUMBER))
 def test_a_file_gives_back_the_same_numbers(
     tmp_path: Path, binary: NDArray[np.float64], subtype: NDArray[np.float64]
@@ -57,7 +57,7 @@ def test_a_file_gives_back_the_same_numbers(
     pd.testing.assert_frame_equal(Predictions.read(tmp_path / "predictions.csv").frame, written.frame, check_exact=True)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1))
 def test_a_file_gives_back_the_same_text(tmp_path: Path, name: str) -> None:
     frame = assemble(np.zeros(2)).frame

@@ -125,9 +125,7 @@ def confusion_matrix(
 ) -> ConfusionMatrix:
     """Return the counts of true and predicted classes; all 0 without scored images."""
     units = _units(predictions, task, protocol, level, threshold=threshold)
-    names = classes_of(task)
-    cells = np.bincount(units.true * len(names) + units.predicted, minlength=len(names) ** 2)
-    return ConfusionMatrix(names, cells.reshape(len(names), len(names)).astype(np.int64))
+    return ConfusionMatrix(classes_of(task), units.confusion())
 
 
 def reliability(predictions: Predictions, *, protocol: Protocol = "folds", level: Level = "image") -> Reliability:

@@ -26,7 +26,7 @@ class Images:
 
     Attributes:
         task: what is predicted.
-        case: shape (n,), number of the image's case.
+        case: shape (n,), number of the image's case, from 0 without gaps, in the order of first appearance.
         patient: shape (n,), number of the image's patient, -1 where unknown.
         magnification: shape (n,), e.g. "40", or "unknown".
         subtype: shape (n,), index into `SUBTYPES`, -1 where unknown.
@@ -51,7 +51,7 @@ class Images:
         """Return the images that a mask of shape (n,) picks."""
         return replace(
             self,
-            case=self.case[mask],
+            case=_renumbered(self.case[mask]),
             patient=self.patient[mask],
             magnification=self.magnification[mask],
             subtype=self.subtype[mask],
@@ -94,6 +94,12 @@ class Units:
     def malignant(self) -> NDArray[np.bool_]:
         """Whether each unit is malignant, shape (n,)."""
         return self.true >= len(classes_of(self.task)) // 2
+
+    def confusion(self) -> NDArray[np.int64]:
+        """Count units, shape (classes, classes): rows are the true classes, columns the predicted ones."""
+        classes = len(classes_of(self.task))
+        cells = np.bincount(self.true * classes + self.predicted, minlength=classes**2)
+        return cells.reshape(classes, classes).astype(np.int64)
 
     def n_images(self, mask: NDArray[np.bool_]) -> int:
         """Return the number of images in the units that a mask picks."""
@@ -153,7 +159,7 @@ def _image_units(images: Images, threshold: float) -> Units:
     return Units(
         task=images.task,
         level="image",
-        case=_compact(images.case),
+        case=images.case,
         true=images.true,
         predicted=_predicted(images.task, images.logits, images.probability, threshold),
         score=_score(images.task, images.logits),
@@ -173,7 +179,7 @@ def _case_units(images: Images, threshold: float) -> Units:
     return Units(
         task=images.task,
         level="case",
-        case=_compact(keys // classes),
+        case=keys // classes,
         true=keys % classes,
         predicted=_predicted(images.task, logits, probability, threshold),
         score=_score(images.task, logits),
@@ -199,8 +205,10 @@ def _score(task: Task, logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return logits[:, 0] if task == "binary" else np.zeros(len(logits))
 
 
-def _compact(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
+def _renumbered(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return numbers in the order of first appearance, so that a part is numbered as if it were the whole."""
+    _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[inverse], dtype=np.int64)
 
 
 def _numbered(names: list[str]) -> NDArray[np.int64]:

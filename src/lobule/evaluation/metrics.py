@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lobule.errors import ConfigError, DataError
 from lobule.evaluation.binary import binary_values
 from lobule.evaluation.levels import LEVELS, Images, Level, Units, images_of, units_of
-from lobule.evaluation.measures import Measure, binary_rules, class_rules, measure, subtype_rules
+from lobule.evaluation.measures import Measure, Rule, binary_rules, class_rules, measure, subtype_rules
 from lobule.evaluation.predictions import Predictions, Protocol
 from lobule.evaluation.schema import SCHEMA_VERSION, check_document
 from lobule.evaluation.strata import by_magnification, by_subtype
@@ -145,7 +145,7 @@ def _level_block(images: Images, level: Level, settings: _Settings) -> dict[str,
     units = units_of(images, level, threshold=settings.threshold)
     return {
         **_as_json(_measures(units, settings)),
-        "confusion_matrix": _confusion_matrix(units),
+        "confusion_matrix": {"labels": list(classes_of(units.task)), "counts": units.confusion().tolist()},
         "by_magnification": {
             name: _as_json(_measures(units_of(images.where(mask), level, threshold=settings.threshold), settings))
             for name, mask in by_magnification(images).items()
@@ -160,7 +160,7 @@ def _measures(units: Units, settings: _Settings) -> dict[str, Measure]:
     return _run(units, subtype_rules(units, scorable=settings.scorable), settings)
 
 
-def _run(units: Units, rules: list[Any], settings: _Settings) -> dict[str, Measure]:
+def _run(units: Units, rules: list[Rule], settings: _Settings) -> dict[str, Measure]:
     values_of = (
         partial(binary_values, units)
         if units.task == "binary"
@@ -171,13 +171,6 @@ def _run(units: Units, rules: list[Any], settings: _Settings) -> dict[str, Measu
 
 def _as_json(measures: Mapping[str, Measure]) -> dict[str, Any]:
     return {name: asdict(measured) for name, measured in measures.items()}
-
-
-def _confusion_matrix(units: Units) -> dict[str, Any]:
-    """Count units: rows are the true classes, columns the predicted ones."""
-    names = classes_of(units.task)
-    cells = np.bincount(units.true * len(names) + units.predicted, minlength=len(names) ** 2)
-    return {"labels": list(names), "counts": cells.reshape(len(names), len(names)).tolist()}
 
 
 def _subtype_strata(images: Images, level: Level, settings: _Settings) -> dict[str, Any]:
