@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from lobule.data.failures import write_failures
 from lobule.data.images import DECODER, decode
 from lobule.data.manifest import Failure
 from lobule.errors import ConfigError, DataError, ImageError
 from lobule.evaluation.predictions import Predictions
 from lobule.inference.answers import Answer, Named, predictions_of
-from lobule.inference.failures import read_failures, write_failures
+from lobule.inference.failures import read_failures
 from lobule.inference.heatmap import default_class
 from lobule.inference.inputs import InputImage, Inputs, expand
 from lobule.inference.journal import Journal, Stamp, stamp_of
@@ -103,7 +104,7 @@ def predict_paths(
             if heatmaps is not None:
                 failures += _draw(chunk, journal.answers, predictor, heatmaps)
             (progress or silent)("predict", done, len(jobs))
-        write_failures(failures, _failures_csv(out))
+        write_failures(_failures_csv(out), sorted(failures, key=lambda failure: (failure.path, failure.reason)))
         answered = [(job, answer) for job in jobs if (answer := journal.answers.get(job.stamp))]
         named = [Named(job.image.image_id, job.image.path) for job, _ in answered]
         predictions_of(named, [answer for _, answer in answered], record=predictor.bundle.record).write(out)
@@ -201,7 +202,7 @@ def _finished(
         frame = Predictions.read(out).frame
     except DataError:
         return None
-    failures = read_failures(_failures_csv(out)) or ()
+    failures = read_failures(_failures_csv(out))
     digests = dict(zip(frame["path"], frame["pixel_sha256"], strict=True))
     named = {*(job.image.path for job in jobs), *(failure.path for failure in inputs.failures)}
     if named != {*digests, *(failure.path for failure in failures)}:
