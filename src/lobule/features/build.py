@@ -56,7 +56,7 @@ def build(
         stock = _with_weights(keras, backbone, weights, _scaled(keras, backbone, image), seed)
         tensors = _tensors(keras, backbone, stock)
         features = _features(keras, [tensors[layer] for layer in chosen], chosen)
-        model = keras.Model(stock.input, [features, tensors[deepest]], name=backbone.name.replace("-", "_"))
+        model = keras.Model(stock.inputs[0], [features, tensors[deepest]], name=backbone.name.replace("-", "_"))
     if weights.kind == "finetuned":
         _load(model, weights)
     model.trainable = False
@@ -92,7 +92,7 @@ def _with_weights(keras: Any, backbone: Backbone, weights: ResolvedWeights, scal
     stock = application(include_top=False, weights=None, input_tensor=scaled, **backbone.options)
     whole = stock
     if backbone.truncated:
-        stock = keras.Model(stock.input, stock.get_layer(backbone.last_map).output)
+        stock = keras.Model(stock.inputs[0], stock.get_layer(backbone.last_map).output)
     if weights.kind == "none":
         _draw_filters(keras, stock, seed)
     elif weights.path is not None and weights.kind != "finetuned":

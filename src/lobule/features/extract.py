@@ -1,0 +1,203 @@
+"""From a manifest to features: what the store lacks is computed, everything else is read."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lobule.config import FeatureSettings
+from lobule.data.images import decode, pixel_sha256
+from lobule.data.manifest import Manifest
+from lobule.errors import DataError, ImageError
+from lobule.features.engines import open_engine
+from lobule.features.spec import EncoderSpec, encoder_spec
+from lobule.features.store import FeatureStore
+from lobule.features.views import apply_view
+from lobule.progress import Progress, silent
+
+__all__ = ["Features", "extract", "extract_spec"]
+
+_IMAGES_A_SHARD: Final = 256
+_DECODED_AHEAD: Final = 8
+
+_Views = list[NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features of the images of a manifest.
+
+    Attributes:
+        values: (views, n, D); images in the order of the manifest.
+        views: names of the views.
+        spec: how they were computed.
+    """
+
+    values: NDArray[np.float32]
+    views: tuple[str, ...]
+    spec: EncoderSpec
+
+    @property
+    def layer_slices(self) -> dict[str, slice]:
+        """Which part of a feature vector comes from which layer."""
+        return self.spec.layer_slices
+
+
+@dataclass
+class _Job:
+    """An image some of whose views are missing: its row among the unique images, its file and those views."""
+
+    row: int
+    path: Path
+    digest: str
+    views: list[int]
+
+
+@dataclass
+class _Shard:
+    """Computed, not yet written."""
+
+    digests: list[str] = field(default_factory=list)
+    rows: list[NDArray[np.float32]] = field(default_factory=list)
+
+
+def extract(manifest: Manifest, settings: FeatureSettings, *, seed: int, progress: Progress | None = None) -> Features:
+    """Return the features of every image in every view of the settings.
+
+    Identical pixels are computed once. What is computed is kept in the feature store every few hundred images, so that
+    a repeated call goes on where a killed one stopped, with the same result to the bit. When nothing is missing, no
+    engine is opened.
+
+    Args:
+        manifest: n images.
+        settings: backbone, weights, layers, views, engine.
+        seed: decides random filters.
+        progress: told about the stages "backbone" (opening it) and "features" (counted in images times views).
+
+    Raises:
+        ConfigError: a name in the settings is unknown.
+        WeightsError: the weights cannot be had or do not fit.
+        MissingExtraError: something must be computed that needs Keras, and it is not installed.
+        DataError: a file cannot be decoded, or its pixels are no longer those of the manifest.
+        VerificationError: the engines do not agree.
+    """
+    spec = encoder_spec(settings, seed=seed)
+    return extract_spec(manifest, spec, views=tuple(settings.views), progress=progress)
+
+
+def extract_spec(
+    manifest: Manifest, spec: EncoderSpec, *, views: tuple[str, ...], progress: Progress | None = None
+) -> Features:
+    """Return the features of every image in every view, by a resolved specification; see `extract`."""
+    digests = _digests(manifest)
+    unique = {digest: row for row, digest in enumerate(dict.fromkeys(digests))}
+    store = FeatureStore.of(spec)
+    looked_up = [store.read(list(unique), view) for view in views]
+    values = np.stack([features for _, features in looked_up])
+    missing = ~np.stack([found for found, _ in looked_up])
+    if missing.any():
+        jobs = _jobs(manifest, digests, unique, missing)
+        _compute(jobs, _Target(store, spec, views, values, int(missing.sum()), progress or silent))
+    return Features(values[:, [unique[digest] for digest in digests]], views, spec)
+
+
+def _digests(manifest: Manifest) -> list[str]:
+    digests = [str(digest) for digest in manifest.frame["pixel_sha256"]]
+    if "" in digests:
+        name = manifest.frame["path"].iloc[digests.index("")]
+        raise DataError(f"{name}: the manifest has no pixel_sha256 for it; make the manifest with `lobule data scan`.")
+    if not digests:
+        raise DataError("manifest: it has no images; name a folder that has some.")
+    return digests
+
+
+def _jobs(manifest: Manifest, digests: list[str], unique: dict[str, int], missing: NDArray[np.bool_]) -> list[_Job]:
+    first_path = dict(zip(reversed(digests), reversed(manifest.paths), strict=True))
+    return [
+        _Job(row, first_path[digest], digest, np.flatnonzero(missing[:, row]).tolist())
+        for digest, row in unique.items()
+        if missing[:, row].any()
+    ]
+
+
+@dataclass
+class _Target:
+    """Where results go: into `values` (views, n, D) and, a shard at a time, into the store."""
+
+    store: FeatureStore
+    spec: EncoderSpec
+    views: tuple[str, ...]
+    values: NDArray[np.float32]
+    total: int
+    progress: Progress
+    done: int = 0
+    shards: dict[int, _Shard] = field(default_factory=dict)
+
+    def take(self, job: _Job, view: int, features: NDArray[np.float32]) -> None:
+        """Keep one result."""
+        self.values[view, job.row] = features
+        shard = self.shards.setdefault(view, _Shard())
+        shard.digests.append(job.digest)
+        shard.rows.append(features)
+        if len(shard.rows) >= _IMAGES_A_SHARD:
+            self._write(view)
+        self.done += 1
+        self.progress("features", self.done, self.total)
+
+    def write(self) -> None:
+        """Write what is left."""
+        for view in list(self.shards):
+            self._write(view)
+
+    def _write(self, view: int) -> None:
+        shard = self.shards.pop(view)
+        self.store.append(shard.digests, self.views[view], np.stack(shard.rows))
+
+
+def _compute(jobs: list[_Job], target: _Target) -> None:
+    target.progress("backbone", 0, 1)
+    engine = open_engine(target.spec)
+    target.progress("backbone", 1, 1)
+    order = ((job, view) for job in jobs for view in job.views)
+    try:
+        for (job, view), features in zip(
+            order, engine.stream(_pixels(jobs, target.views, engine.input_size)), strict=True
+        ):
+            target.take(job, view, features)
+    finally:
+        target.write()
+
+
+def _pixels(jobs: Iterable[_Job], views: tuple[str, ...], size: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield the missing views of each image, decoding a few images ahead; each image is decoded once."""
+    waiting: deque[Future[_Views]] = deque()
+    workers = min(_DECODED_AHEAD, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        try:
+            for job in jobs:
+                waiting.append(pool.submit(_views, job, views, size))
+                if len(waiting) > 2 * workers:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _views(job: _Job, views: tuple[str, ...], size: int) -> _Views:
+    try:
+        image = decode(job.path)
+    except ImageError as error:
+        raise DataError(f"{job.path}: {error}; scan the data again.") from None
+    if pixel_sha256(image) != job.digest:
+        raise DataError(f"{job.path}: its pixels are no longer those of the manifest; scan the data again.")
+    return [apply_view(image, views[view], size=size) for view in job.views]

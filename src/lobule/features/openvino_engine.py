@@ -1,0 +1,149 @@
+"""The engine for processors: one image a request, as many requests in flight as there are cores."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lobule.errors import VerificationError
+from lobule.features.engines import as_image
+
+__all__ = ["OpenVINOEngine", "load_graph"]
+
+
+class OpenVINOEngine:
+    """Runs a graph with the input "image" and the outputs "features" and "map" on the processor.
+
+    Every stream has one thread and every request one image, so a result is the same whatever the number of cores,
+    streams or neighbours.
+
+    Args:
+        graph: `backbone.xml`, with its `.bin` beside it.
+
+    Raises:
+        VerificationError: the file is not such a graph.
+    """
+
+    name = "openvino"
+    precision = "f32"
+
+    def __init__(self, graph: Path) -> None:
+        self.graph = Path(graph)
+        shapes = {name: list(output.partial_shape) for name, output in _outputs(self._model).items()}
+        self.feature_size = int(shapes["features"][1].get_length())
+        self.input_size = int(self._model.inputs[0].partial_shape[1].get_length())
+
+    def stream(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
+        """Yield the (D,) features of each (S, S, 3) RGB image, in order, holding only a few at a time."""
+        for (features,) in self._run(self._for_features, images):
+            yield features
+
+    def encode(self, images: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Return the (n, D) features of (S, S, 3) RGB images."""
+        rows = list(self.stream(images))
+        return np.stack(rows) if rows else np.empty((0, self.feature_size), np.float32)
+
+    def maps(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the (n, D) features and (n, h, w, C) maps of (n, S, S, 3) RGB images."""
+        rows = list(self._run(self._for_maps, images))
+        if not rows:
+            shape = self._for_maps.output("map").shape
+            return np.empty((0, self.feature_size), np.float32), np.empty((0, *list(shape)[1:]), np.float32)
+        return np.stack([features for features, _ in rows]), np.stack([values for _, values in rows])
+
+    def _run(self, compiled: Any, images: Iterable[NDArray[np.uint8]]) -> Iterator[tuple[NDArray[np.float32], ...]]:
+        idle = [compiled.create_infer_request() for _ in range(2 * _cores())]
+        running: deque[tuple[Any, NDArray[np.uint8]]] = deque()
+        try:
+            for image in images:
+                if not idle:
+                    request, _ = running.popleft()
+                    yield _results(request)
+                    idle.append(request)
+                request = idle.pop()
+                pixels = as_image(image, self.input_size)[None]
+                request.start_async([pixels], share_inputs=True)
+                running.append((request, pixels))
+            while running:
+                yield _results(running.popleft()[0])
+        finally:
+            for request, _ in running:
+                request.wait()
+
+    @cached_property
+    def _model(self) -> Any:
+        return _read(self.graph)
+
+    @cached_property
+    def _for_features(self) -> Any:
+        return self._compiled(("features",))
+
+    @cached_property
+    def _for_maps(self) -> Any:
+        return self._compiled(("features", "map"))
+
+    def _compiled(self, outputs: tuple[str, ...]) -> Any:
+        import openvino as ov
+
+        model = self._model.clone()
+        for name, output in _outputs(model).items():
+            if name not in outputs:
+                model.remove_result(output.get_node())
+        model.reshape([1, self.input_size, self.input_size, 3])
+        preparation = ov.preprocess.PrePostProcessor(model)
+        preparation.input().tensor().set_element_type(ov.Type.u8)
+        settings = {
+            "NUM_STREAMS": _cores(),
+            "INFERENCE_NUM_THREADS": _cores(),
+            "INFERENCE_PRECISION_HINT": "f32",
+            "ENABLE_CPU_PINNING": False,
+        }
+        return ov.Core().compile_model(preparation.build(), "CPU", settings)
+
+
+def load_graph(xml: Path) -> OpenVINOEngine:
+    """Open the graph of a bundle; needs neither Keras nor TensorFlow.
+
+    Raises:
+        VerificationError: the file is not a graph with the input "image" and the outputs "features" and "map".
+    """
+    return OpenVINOEngine(xml)
+
+
+def _read(graph: Path) -> Any:
+    import openvino as ov
+
+    try:
+        model = ov.Core().read_model(graph)
+        outputs = _outputs(model)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise VerificationError(f"{graph}: cannot be read as an OpenVINO graph ({reason}).") from None
+    if set(outputs) != {"features", "map"} or len(model.inputs) != 1:
+        raise VerificationError(
+            f"{graph}: expected one input and the outputs features and map; received {len(model.inputs)} inputs and"
+            f" the outputs {', '.join(outputs) or 'none'}."
+        )
+    return model
+
+
+def _outputs(model: Any) -> dict[str, Any]:
+    return {name: output for output in model.outputs for name in sorted(output.get_names())}
+
+
+def _results(request: Any) -> tuple[NDArray[np.float32], ...]:
+    request.wait()
+    return tuple(np.array(tensor.data[0], dtype=np.float32) for tensor in request.output_tensors)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
