@@ -10,17 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lobule.config import Config, DataSettings
+from lobule.config import Config
 from lobule.data.audit import audit
 from lobule.data.manifest import Manifest
 from lobule.data.split import Split, split
 from lobule.evaluation.metrics import Metrics, evaluate
 from lobule.evaluation.predictions import Predictions, assemble_predictions
+from lobule.report.figures import FigureFile, write_figures
 from lobule.report.inputs import HISTORY_COLUMNS, GalleryItem, ReportInputs
 from lobule.taxonomy import LABEL_OF_SUBTYPE, SUBTYPE_OF_CODE, SUBTYPES
 
 _CASES = {"A": 3, "F": 6, "PT": 2, "TA": 4, "DC": 20, "LC": 5, "MC": 6, "PC": 5}
-_BOOTSTRAP = 60
+_BOOTSTRAP = 40
 
 
 def simulated_manifest(*, images_per_case: int = 8, subtypes: bool = True, seed: int = 0) -> Manifest:
@@ -43,7 +44,7 @@ def simulated_manifest(*, images_per_case: int = 8, subtypes: bool = True, seed:
     frame = frame.assign(width=700, height=460, patient_id=frame["case_id"] + "AB", mpp=np.nan)
     if not subtypes:
         frame = frame.assign(subtype="", path=frame["label"] + "/img_" + frame.index.astype(str) + ".png")
-        frame = frame.assign(magnification=None, patient_id="")
+        frame = frame.assign(magnification=None, patient_id=frame["case_id"])
     columns = ["image_id", "path", "pixel_sha256", "width", "height", "label", "subtype", "patient_id", "case_id"]
     return Manifest(frame[[*columns, "magnification", "mpp"]], Path())
 
@@ -210,6 +211,6 @@ def inputs() -> ReportInputs:
 
 
 @pytest.fixture(scope="session")
-def settings() -> DataSettings:
-    """Return default settings of the data."""
-    return DataSettings()
+def written_figures(inputs: ReportInputs, tmp_path_factory: pytest.TempPathFactory) -> list[FigureFile]:
+    """Return the figures of that run, on disk."""
+    return write_figures(inputs, tmp_path_factory.mktemp("figures"))

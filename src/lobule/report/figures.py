@@ -204,11 +204,12 @@ def _level(inputs: ReportInputs, task: Task, protocol: Protocol, level: Level) -
 
 
 def _confusion(task: Task, name: str, counts: dict[str, NDArray[np.int64]]) -> _Sketch:
+    of = f", {next(iter(counts)).lower()}" if len(counts) == 1 else ""
     right = [f"{panel}: {int(np.trace(n)):,} of {int(n.sum()):,} on the diagonal" for panel, n in counts.items()]
     return _Sketch(
         name=name,
         section=task,
-        title=f"Confusion matrix, {_TASK_WORDS[task]}",
+        title=f"Confusion matrix, {_TASK_WORDS[task]}{of}",
         caption="Rows: the true class, adding up to 100 %. Columns: what the model said.",
         alt="; ".join(right),
         drawing=draw_confusion_matrices(counts, labels=classes_of(task)),

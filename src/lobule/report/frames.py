@@ -83,16 +83,21 @@ def reliability_bins(predictions: Predictions, protocol: Protocol) -> pd.DataFra
 
 def magnification_frame(document: Mapping[str, Any], protocol: Protocol | None) -> pd.DataFrame:
     """Return the main metrics of the binary task by magnification, as `draw_by_magnification` takes them."""
-    level = (level_of(document, "binary", protocol=protocol, level="image") if protocol else None) or {}
-    rows = []
-    for magnification, stratum in magnifications_of(level):
-        known = [number_of(stratum, name) for name in METRIC_NAMES if (stratum or {}).get(name)]
-        size = next((number for number in known if number.n_cases is not None), Number(n_images=0, n_cases=0))
-        for name in _BY_MAGNIFICATION:
-            row = _row_of(number_of(stratum, name), size)
-            rows.append({"magnification": magnification_name(magnification), "metric": METRIC_NAMES[name], **row})
-    frame = pd.DataFrame(rows)
-    return frame if len(frame) and frame["value"].notna().any() else pd.DataFrame()
+    level = level_of(document, "binary", protocol=protocol, level="image") if protocol else None
+    strata = magnifications_of(level)
+    if not any(key.isdigit() for key, _ in strata):
+        return pd.DataFrame()
+    return pd.DataFrame(
+        [
+            {
+                "magnification": magnification_name(key),
+                "metric": METRIC_NAMES[name],
+                **_row_of(number_of(stratum, name), number_of(stratum, "accuracy")),
+            }
+            for key, stratum in strata
+            for name in _BY_MAGNIFICATION
+        ]
+    )
 
 
 def recall_frame(document: Mapping[str, Any], protocol: Protocol | None) -> pd.DataFrame:
@@ -116,12 +121,13 @@ def recall_frame(document: Mapping[str, Any], protocol: Protocol | None) -> pd.D
 
 
 def _row_of(number: Number, size: Number) -> dict[str, float | int]:
+    """Return the number's value and interval with the counts of `size`."""
     return {
         "value": np.nan if number.value is None else number.value,
         "low": np.nan if number.low is None else number.low,
         "high": np.nan if number.high is None else number.high,
-        "n_images": (number if number.n_images is not None else size).n_images or 0,
-        "n_cases": (number if number.n_cases is not None else size).n_cases or 0,
+        "n_images": size.n_images or 0,
+        "n_cases": size.n_cases or 0,
     }
 
 

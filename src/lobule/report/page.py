@@ -172,7 +172,7 @@ def _ending(inputs: ReportInputs) -> dict[str, Any]:
         "out_of_scope": out_of_scope,
         "limits": limits(inputs),
         "synthetic": inputs.synthetic,
-        "breakhis": is_breakhis(inputs),
+        "breakhis": is_breakhis(inputs.manifest),
         "citation": BREAKHIS_CITATION,
         "version": lobule.__version__,
         "command": str(inputs.run.get("command") or ""),

@@ -13,6 +13,7 @@ from lobule.taxonomy import LABELS, SUBTYPES
 
 if TYPE_CHECKING:
     from lobule.data.audit import Audit
+    from lobule.data.manifest import Manifest
     from lobule.evaluation.predictions import Protocol
 
 __all__ = [
@@ -132,10 +133,16 @@ def _model_text(inputs: ReportInputs) -> str:
     seen = count(len(features.views), "fixed view")
     return (
         f"Each image went through a {features.backbone} network ({weights}, {tuned}) in {seen}. Its last feature map"
-        f" was averaged, standardised with statistics of the training images, and given to {_head_text(config)}. Two"
-        " such heads were trained with Adam: one for benign or malignant (sigmoid, binary cross-entropy), one for the"
-        f" eight tumour subtypes (softmax, categorical cross-entropy){_epochs_text(inputs.chosen_epochs)}."
+        f" was averaged, standardised with statistics of the training images, and given to {_head_text(config)},"
+        f" trained with Adam: {_tasks_text(inputs)}{_epochs_text(inputs.chosen_epochs)}."
     )
+
+
+def _tasks_text(inputs: ReportInputs) -> str:
+    binary = "for benign or malignant (sigmoid, binary cross-entropy)"
+    if not inputs.manifest.frame["subtype"].isin(SUBTYPES).any():
+        return f"one {binary}"
+    return f"one {binary}, another for the eight tumour subtypes (softmax, categorical cross-entropy)"
 
 
 def _head_text(config: Config) -> str:
@@ -207,7 +214,7 @@ def limits(inputs: ReportInputs) -> list[str]:
         "Probabilities are the network's own; see the calibration figure before reading 0.9 as nine in ten.",
     ]
     found += [*_limits_of_subtypes(inputs), *_limits_of_colour(inputs)]
-    if is_breakhis(inputs) and not inputs.synthetic:
+    if is_breakhis(inputs.manifest) and not inputs.synthetic:
         found.append(
             "BreakHis comes from one laboratory; 82 patient folders are 70 case numbers, and published results that"
             " split by image or by folder are not comparable with those on this page."
@@ -250,11 +257,11 @@ def intended_use() -> tuple[str, str]:
     )
 
 
-def is_breakhis(inputs: ReportInputs) -> bool:
-    """Tell whether the file names follow the BreakHis grammar."""
+def is_breakhis(manifest: Manifest) -> bool:
+    """Tell whether most file names follow the BreakHis grammar."""
     from lobule.data.breakhis import parse_name
 
-    names = [path.rsplit("/", 1)[-1] for path in inputs.manifest.frame["path"].astype(str).head(200)]
+    names = [path.rsplit("/", 1)[-1] for path in manifest.frame["path"].astype(str)]
     return bool(names) and sum(parse_name(name) is not None for name in names) > len(names) / 2
 
 

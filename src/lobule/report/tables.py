@@ -18,6 +18,7 @@ from lobule.report.numbers import (
     magnification_name,
     magnifications_of,
     number_of,
+    percent,
 )
 from lobule.report.theme import display_name
 from lobule.taxonomy import LABEL_OF_SUBTYPE, LABELS, MAGNIFICATIONS, SUBTYPES, Task
@@ -204,6 +205,8 @@ def magnification_table(values: Mapping[str, Any], task: Task, *, caption: str) 
     """Return the main metrics by magnification, per image; None where no magnification is known."""
     metrics = _MAGNIFICATION_METRICS[task]
     rows = [_magnification_row(key, stratum, metrics) for key, stratum in magnifications_of(values)]
+    if not any(key.isdigit() for key, _ in magnifications_of(values)):
+        return None
     columns = tuple(Column(METRIC_NAMES[name]) for name in metrics)
     return Table(caption, "Magnification", columns, tuple(rows)) if rows else None
 
@@ -238,7 +241,7 @@ def _subtype_row(name: str, stratum: Mapping[str, Any], scores: Mapping[str, Any
     cells = [metric_cell(right, usual=usual)]
     if with_scores:
         cells += [metric_cell(number, usual=usual) for number in numbers]
-    return Row(Cell(display_name(name).capitalize(), (LABEL_OF_SUBTYPE[name], usual)), tuple(cells))
+    return Row(Cell(display_name(name).capitalize(), (f"{LABEL_OF_SUBTYPE[name]} · {usual}",)), tuple(cells))
 
 
 def data_table(frame: pd.DataFrame) -> Table:
@@ -249,7 +252,8 @@ def data_table(frame: pd.DataFrame) -> Table:
     """
     known = [value for value in MAGNIFICATIONS if (frame["magnification"] == value).any()]
     others = sorted(set(frame["magnification"].dropna().astype(int)) - set(known))
-    magnifications = [*known, *others, *([None] if frame["magnification"].isna().any() else [])]
+    has_unknown = bool((known or others) and frame["magnification"].isna().any())
+    magnifications = [*known, *others, *([None] if has_unknown else [])]
     rows = [_data_row(name, part, magnifications) for name, part in _classes(frame)]
     for label in LABELS:
         part = frame[frame["label"] == label]
@@ -285,23 +289,18 @@ def split_table(parts: pd.DataFrame, *, unit: str) -> Table:
         parts: as from `lobule.data.split.describe`.
         unit: what is never divided: case, patient or image.
     """
+    titles = {"images": "Images", "cases": f"{unit.capitalize()}s"} if unit != "image" else {"images": "Images"}
+    titles |= {"benign_cases": f"Benign {unit}s", "malignant_cases": f"Malignant {unit}s"}
     rows = [
         Row(
             Cell(_part_name(row["part"])),
-            (
-                Cell(f"{row['images']:,}"),
-                Cell(f"{row['cases']:,}"),
-                Cell(f"{row['benign_cases']:,}"),
-                Cell(f"{row['malignant_cases']:,}"),
-                Cell(f"{100 * row['malignant_share']:.0f}\u00a0%"),
-            ),
+            (*(Cell(f"{row[name]:,}") for name in titles), Cell(percent(row["malignant_share"]))),
         )
         for row in parts.to_dict("records")
     ]
-    units = f"{unit.capitalize()}s"
-    columns = ("Images", units, f"Benign {unit}s", f"Malignant {unit}s", "Malignant share of images")
+    columns = tuple(Column(title) for title in (*titles.values(), "Malignant share of images"))
     caption = f"What each part of the split holds; no {unit} stands on both sides"
-    return Table(caption, "Part", tuple(Column(title) for title in columns), tuple(rows))
+    return Table(caption, "Part", columns, tuple(rows))
 
 
 def _part_name(part: str) -> str:

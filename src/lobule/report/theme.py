@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Final, NamedTuple, ParamSpec
 
@@ -84,15 +85,21 @@ class Drawing(NamedTuple):
     numbers: pd.DataFrame
 
 
+@contextmanager
+def _style() -> Iterator[None]:
+    import matplotlib
+
+    defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
+    with matplotlib.rc_context({**defaults, **_STYLE}):
+        yield
+
+
 def drawing(draw: Callable[_P, Drawing]) -> Callable[_P, Drawing]:
     """Make a function draw in Lobule's style whatever the user's matplotlib settings are."""
 
     @functools.wraps(draw)
     def styled(*args: _P.args, **kwargs: _P.kwargs) -> Drawing:
-        import matplotlib
-
-        defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
-        with matplotlib.rc_context({**defaults, **_STYLE}):
+        with _style():
             return draw(*args, **kwargs)
 
     return styled
@@ -120,7 +127,8 @@ def panel_title(axes: Axes, title: str, note: str = "") -> None:
 def png_of(figure: Figure) -> bytes:
     """Return the figure as a PNG; the same figure gives the same bytes."""
     stream = BytesIO()
-    figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
+    with _style():  # ticks are made when they are drawn
+        figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
     return stream.getvalue()
 
 

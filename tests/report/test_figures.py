@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lobule.evaluation.metrics import evaluate
+from lobule.report.figures import FigureFile, write_figures
+from lobule.report.frames import split_frame
+from lobule.report.inputs import ReportInputs
+from lobule.report.plots_strata import draw_split
+from lobule.report.theme import png_of
+
+_NAMES = {
+    *("split", "cases_binary", "curves_binary", "confusion_binary", "reliability_binary"),
+    *("confusion_subtype_folds", "confusion_subtype_holdout", "by_magnification", "recall_by_subtype"),
+    *("learning_binary", "learning_subtype"),
+}
+
+
+@pytest.fixture
+def figures(written_figures: list[FigureFile]) -> dict[str, FigureFile]:
+    return {figure.name: figure for figure in written_figures}
+
+
+def read(figure: FigureFile) -> pd.DataFrame:
+    return pd.read_csv(figure.csv)
+
+
+def test_every_figure_is_a_png_beside_a_csv(figures: dict[str, FigureFile]) -> None:
+    assert set(figures) == _NAMES
+    for figure in figures.values():
+        assert figure.png.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+        assert b"Software" not in figure.png.read_bytes()
+        assert figure.csv.with_suffix(".png") == figure.png
+        assert len(read(figure))
+    folder = figures["split"].png.parent
+    assert len(list(folder.iterdir())) == 2 * len(figures)
+
+
+def test_confusion_numbers_are_those_of_the_metrics(inputs: ReportInputs, figures: dict[str, FigureFile]) -> None:
+    frame = read(figures["confusion_binary"])
+    for level in ("image", "case"):
+        counts = inputs.metrics.document["binary"]["folds"][level]["confusion_matrix"]["counts"]
+        assert frame.loc[frame["panel"] == f"Out of fold, {level}s", "count"].tolist() == np.ravel(counts).tolist()
+    shares = frame.groupby(["panel", "true"])["row_share"].sum()
+    assert np.allclose(shares, 1)
+
+
+def test_magnification_and_subtype_numbers_are_those_of_the_metrics(
+    inputs: ReportInputs, figures: dict[str, FigureFile]
+) -> None:
+    level = inputs.metrics.document["binary"]["folds"]["image"]
+    frame = read(figures["by_magnification"])
+    aurocs = frame[frame["metric"] == "AUROC"].set_index("magnification")
+    for key, stratum in level["by_magnification"].items():
+        assert aurocs.loc[f"{key}X", "value"] == pytest.approx(stratum["auroc"]["value"])
+        assert aurocs.loc[f"{key}X", "low"] == pytest.approx(stratum["auroc"]["low"])
+    recalls = read(figures["recall_by_subtype"]).set_index(["subtype", "question"])
+    right = level["by_subtype"]["ductal_carcinoma"]["accuracy"]
+    assert recalls.loc[("ductal_carcinoma", "label"), "value"] == pytest.approx(right["value"])
+    own = inputs.metrics.document["subtype"]["folds"]["image"]["per_class"]["adenosis"]
+    assert recalls.loc[("adenosis", "subtype"), "value"] == pytest.approx(own["recall"])
+    assert recalls.loc[("adenosis", "subtype"), "n_cases"] == own["n_cases"]
+
+
+def test_area_under_the_drawn_curve_is_the_auroc(inputs: ReportInputs, figures: dict[str, FigureFile]) -> None:
+    frame = read(figures["curves_binary"])
+    for protocol in ("folds", "holdout"):
+        points = frame[(frame["protocol"] == protocol) & (frame["curve"] == "roc")]
+        area = np.trapezoid(points["y"], points["x"])
+        assert area == pytest.approx(inputs.metrics.value("binary", "auroc", protocol=protocol), abs=1e-6)
+
+
+def test_split_figure_counts_every_image_once_in_the_folds(
+    inputs: ReportInputs, figures: dict[str, FigureFile]
+) -> None:
+    frame = read(figures["split"])
+    folds = frame[frame["part"].str.startswith("fold")]
+    assert folds["n_images"].sum() == len(inputs.manifest)
+    assert frame.loc[frame["part"] == "validation", "n_images"].sum() == len(inputs.split.validation)
+    cases = folds.drop_duplicates(["part", "label"])["n_label_cases"].sum()
+    assert cases == inputs.manifest.frame["case_id"].nunique()
+
+
+def test_learning_curves_are_the_history(inputs: ReportInputs, figures: dict[str, FigureFile]) -> None:
+    expected = inputs.history[inputs.history["task"] == "binary"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(read(figures["learning_binary"]), expected, check_dtype=False)
+
+
+def test_cases_are_ordered_by_their_own_probability(inputs: ReportInputs, figures: dict[str, FigureFile]) -> None:
+    frame = read(figures["cases_binary"])
+    assert frame["case_probability"].is_monotonic_increasing
+    assert len(frame) == len(inputs.manifest)
+    called = frame.drop_duplicates("case_id")
+    right = ((called["case_probability"] >= 0.5) == (called["label"] == "malignant")).mean()
+    assert right == pytest.approx(inputs.metrics.value("binary", "accuracy", level="case"))
+
+
+def test_bins_of_the_reliability_diagram_give_the_ece(inputs: ReportInputs, figures: dict[str, FigureFile]) -> None:
+    bins = read(figures["reliability_binary"])
+    gaps = (bins["predicted"] - bins["observed"]).abs() * bins["count"]
+    assert gaps.sum() / bins["count"].sum() == pytest.approx(inputs.metrics.value("binary", "ece"), abs=1e-6)
+
+
+def test_one_class_only(make_inputs: Callable[..., ReportInputs], tmp_path: Path) -> None:
+    inputs = make_inputs(protocols=("holdout",), controls=False, bootstrap=0, gallery=0)
+    frame = inputs.predictions.frame
+    benign = type(inputs.predictions)(frame[frame["label"] == "benign"].reset_index(drop=True))
+    names = {
+        figure.name
+        for figure in write_figures(
+            replace(inputs, predictions=benign, metrics=evaluate(benign, bootstrap=0)), tmp_path
+        )
+    }
+    assert "curves_binary" not in names
+    assert {"cases_binary", "confusion_binary", "by_magnification"} <= names
+
+
+def test_users_settings_neither_show_nor_change(inputs: ReportInputs, figures: dict[str, FigureFile]) -> None:
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    with matplotlib.rc_context({"font.size": 31, "axes.facecolor": "black"}):
+        drawn = png_of(draw_split(split_frame(inputs.manifest, inputs.split)).figure)
+    assert drawn == figures["split"].png.read_bytes()
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_importing_the_room_loads_neither_matplotlib_nor_a_deep_learning_framework() -> None:
+    code = (
+        "import sys, lobule.report.html, lobule.report.card;"
+        "print([n for n in ('matplotlib', 'keras', 'tensorflow', 'jinja2', 'sklearn', 'scipy') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
