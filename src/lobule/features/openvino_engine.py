@@ -42,8 +42,8 @@ class OpenVINOEngine:
 
     def stream(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """Yield the (D,) features of each (S, S, 3) RGB image, in order, holding only a few at a time."""
-        for (features,) in self._run(self._for_features, images):
-            yield features
+        for request in self._run(images):
+            yield _copy(request.get_tensor("features"))
 
     def encode(self, images: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return the (n, D) features of (S, S, 3) RGB images."""
@@ -52,27 +52,33 @@ class OpenVINOEngine:
 
     def maps(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the (n, D) features and (n, h, w, C) maps of (n, S, S, 3) RGB images."""
-        rows = list(self._run(self._for_maps, images))
+        rows = [
+            (_copy(request.get_tensor("features")), _copy(request.get_tensor("map"))) for request in self._run(images)
+        ]
         if not rows:
-            shape = self._for_maps.output("map").shape
-            return np.empty((0, self.feature_size), np.float32), np.empty((0, *list(shape)[1:]), np.float32)
+            shapes = [tuple(self._compiled.output(name).shape)[1:] for name in ("features", "map")]
+            return np.empty((0, *shapes[0]), np.float32), np.empty((0, *shapes[1]), np.float32)
         return np.stack([features for features, _ in rows]), np.stack([values for _, values in rows])
 
-    def _run(self, compiled: Any, images: Iterable[NDArray[np.uint8]]) -> Iterator[tuple[NDArray[np.float32], ...]]:
-        idle = [compiled.create_infer_request() for _ in range(2 * _cores())]
+    def _run(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Any]:
+        """Yield the finished request of each image, in order; its tensors are valid until the next one is asked for."""
+        idle = [self._compiled.create_infer_request() for _ in range(2 * _cores())]
         running: deque[tuple[Any, NDArray[np.uint8]]] = deque()
         try:
             for image in images:
                 if not idle:
                     request, _ = running.popleft()
-                    yield _results(request)
+                    request.wait()
+                    yield request
                     idle.append(request)
                 request = idle.pop()
                 pixels = as_image(image, self.input_size)[None]
                 request.start_async([pixels], share_inputs=True)
                 running.append((request, pixels))
             while running:
-                yield _results(running.popleft()[0])
+                request, _ = running.popleft()
+                request.wait()
+                yield request
         finally:
             for request, _ in running:
                 request.wait()
@@ -82,20 +88,10 @@ class OpenVINOEngine:
         return _read(self.graph)
 
     @cached_property
-    def _for_features(self) -> Any:
-        return self._compiled(("features",))
-
-    @cached_property
-    def _for_maps(self) -> Any:
-        return self._compiled(("features", "map"))
-
-    def _compiled(self, outputs: tuple[str, ...]) -> Any:
+    def _compiled(self) -> Any:
         import openvino as ov
 
         model = self._model.clone()
-        for name, output in _outputs(model).items():
-            if name not in outputs:
-                model.remove_result(output.get_node())
         model.reshape([1, self.input_size, self.input_size, 3])
         preparation = ov.preprocess.PrePostProcessor(model)
         preparation.input().tensor().set_element_type(ov.Type.u8)
@@ -138,9 +134,8 @@ def _outputs(model: Any) -> dict[str, Any]:
     return {name: output for output in model.outputs for name in sorted(output.get_names())}
 
 
-def _results(request: Any) -> tuple[NDArray[np.float32], ...]:
-    request.wait()
-    return tuple(np.array(tensor.data[0], dtype=np.float32) for tensor in request.output_tensors)
+def _copy(tensor: Any) -> NDArray[np.float32]:
+    return np.array(tensor.data[0], dtype=np.float32)
 
 
 def _cores() -> int:
