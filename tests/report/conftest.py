@@ -210,6 +210,12 @@ def inputs() -> ReportInputs:
     return simulated_inputs()
 
 
+@pytest.fixture
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write the numbers of every figure but spend no time on its pixels."""
+    monkeypatch.setattr("lobule.report.figures.png_of", lambda figure: b"")
+
+
 @pytest.fixture(scope="session")
 def written_figures(inputs: ReportInputs, tmp_path_factory: pytest.TempPathFactory) -> list[FigureFile]:
     """Return the figures of that run, on disk."""

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from lobule.evaluation.metrics import evaluate
 from lobule.report.figures import FigureFile, write_figures
 from lobule.report.frames import split_frame
 from lobule.report.inputs import ReportInputs
+from lobule.report.plots import draw_cases
 from lobule.report.plots_strata import draw_split
 from lobule.report.theme import png_of
 
@@ -109,8 +109,8 @@ def test_bins_of_the_reliability_diagram_give_the_ece(inputs: ReportInputs, figu
     assert gaps.sum() / bins["count"].sum() == pytest.approx(inputs.metrics.value("binary", "ece"), abs=1e-6)
 
 
-def test_one_class_only(make_inputs: Callable[..., ReportInputs], tmp_path: Path) -> None:
-    inputs = make_inputs(protocols=("holdout",), controls=False, bootstrap=0, gallery=0)
+@pytest.mark.usefixtures("without_pictures")
+def test_one_class_only(inputs: ReportInputs, tmp_path: Path) -> None:
     frame = inputs.predictions.frame
     benign = type(inputs.predictions)(frame[frame["label"] == "benign"].reset_index(drop=True))
     names = {
@@ -121,6 +121,14 @@ def test_one_class_only(make_inputs: Callable[..., ReportInputs], tmp_path: Path
     }
     assert "curves_binary" not in names
     assert {"cases_binary", "confusion_binary", "by_magnification"} <= names
+
+
+def test_any_case_name_can_be_drawn() -> None:
+    names = ["$\\frac{$", "<b>&", "a" * 60, "日本"]
+    frame = pd.DataFrame({"case_id": names, "label": "benign", "probability": 0.3, "case_probability": 0.3})
+    drawn = draw_cases(frame, threshold=0.5)
+    assert png_of(drawn.figure)[:4] == b"\x89PNG"
+    assert sorted(drawn.numbers["case_id"]) == sorted(names)
 
 
 def test_users_settings_neither_show_nor_change(inputs: ReportInputs, figures: dict[str, FigureFile]) -> None:

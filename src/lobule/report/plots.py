@@ -234,11 +234,13 @@ def _label_cases(axes: Axes, cases: pd.DataFrame) -> None:
         axes.set_xlabel(f"{len(cases)} cases")
         return
     names = [_shortened(str(case)) for case in cases["case_id"]]
-    axes.set_xticks(range(len(cases)), names, rotation=90, fontsize=5.2, fontfamily="DejaVu Sans Mono")
+    style: dict[str, Any] = {"rotation": 90, "fontsize": 5.2, "fontfamily": "DejaVu Sans Mono", "parse_math": False}
+    axes.set_xticks(range(len(cases)), names, **style)
     for text, label in zip(axes.get_xticklabels(), cases["label"], strict=True):
         text.set_color(COLOURS[label])
 
 
 def _shortened(name: str, limit: int = 12) -> str:
-    safe = name.replace("$", r"\$")
-    return safe if len(name) <= limit else f"{safe[: limit - 1]}…"
+    """Return a name that fits under a column, in characters that the font has."""
+    known = "".join(mark if mark.isprintable() and ord(mark) < 256 else "?" for mark in name)
+    return known if len(known) <= limit else f"{known[: limit - 1]}…"
