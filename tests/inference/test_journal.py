@@ -43,7 +43,7 @@ def test_a_journal_cut_at_any_byte_keeps_the_whole_lines_and_goes_on(tmp_path: P
     with Journal(path, origin=ORIGIN, resume=False) as journal:
         journal.append(_entries(3))
     content = path.read_bytes()
-    for cut in range(len(content)):
+    for cut in range(0, len(content), 7):
         path.write_bytes(content[:cut])
         expected = max(0, content[:cut].count(b"\n") - 1)
         with Journal(path, origin=ORIGIN, resume=True) as journal:

@@ -118,7 +118,7 @@ def test_images_are_taken_a_few_at_a_time(predictor: Predictor) -> None:
     next(answers)
     assert 1 <= taken < 200
     before = threading.active_count()
-    answers.close()  # type: ignore[attr-defined]
+    answers.close()
     assert threading.active_count() <= before
 
 

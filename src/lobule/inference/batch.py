@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -98,9 +99,9 @@ def predict_paths(
         return finished
     failures = list(inputs.failures)
     with Journal(_partial(out), origin=_origin(predictor), resume=resume) as journal:
-        resumed = sum(job.stamp in journal.answers for job in jobs)
-        for done, chunk in _chunks(jobs):
-            failures += _answer(chunk, predictor, journal)
+        new = [job for job in jobs if job.stamp not in journal.answers]
+        for done, chunk, answers in _answered(jobs, new, predictor):
+            failures += _note(answers, journal)
             if heatmaps is not None:
                 failures += _draw(chunk, journal.answers, predictor, heatmaps)
             (progress or silent)("predict", done, len(jobs))
@@ -109,7 +110,9 @@ def predict_paths(
         named = [Named(job.image.image_id, job.image.path) for job, _ in answered]
         predictions_of(named, [answer for _, answer in answered], record=predictor.bundle.record).write(out)
         journal.discard()
-    return BatchSummary(len(answered), len(failures), resumed, out, _failures_csv(out) if failures else None)
+    return BatchSummary(
+        len(answered), len(failures), len(jobs) - len(new), out, _failures_csv(out) if failures else None
+    )
 
 
 def _check_targets(out: Path, heatmaps: Path | None) -> None:
@@ -135,25 +138,21 @@ def _jobs(images: Sequence[InputImage]) -> list[_Job]:
     return [_Job(image, name, stamp_of(image.file)) for image, name in zip(images, names, strict=True)]
 
 
-def _chunks(jobs: Sequence[_Job]) -> Iterator[tuple[int, Sequence[_Job]]]:
-    """Yield a few jobs at a time, with the number that is done when they are."""
-    for start in range(0, len(jobs), _CHUNK):
-        chunk = jobs[start : start + _CHUNK]
-        yield start + len(chunk), chunk
+def _answered(
+    jobs: Sequence[_Job], new: Sequence[_Job], predictor: Predictor
+) -> Iterator[tuple[int, Sequence[_Job], dict[_Job, Answer | ImageError]]]:
+    """Yield a few jobs at a time, with the number that is done when they are, and the answers of the new ones."""
+    is_new = set(new)
+    with closing(predictor.stream(partial(decode, job.image.file) for job in new)) as stream:
+        for start in range(0, len(jobs), _CHUNK):
+            chunk = jobs[start : start + _CHUNK]
+            yield start + len(chunk), chunk, {job: next(stream) for job in chunk if job in is_new}
 
 
-def _answer(jobs: Sequence[_Job], predictor: Predictor, journal: Journal) -> list[Failure]:
-    """Answer for the images that have no answer yet, and note it."""
-    new = [job for job in jobs if job.stamp not in journal.answers]
-    answers = list(predictor.stream(partial(decode, job.image.file) for job in new))
-    journal.append(
-        (job.stamp, answer) for job, answer in zip(new, answers, strict=True) if not isinstance(answer, ImageError)
-    )
-    return [
-        Failure(job.image.path, str(error))
-        for job, error in zip(new, answers, strict=True)
-        if isinstance(error, ImageError)
-    ]
+def _note(answers: Mapping[_Job, Answer | ImageError], journal: Journal) -> list[Failure]:
+    """Note the answers of some images; return why others have none."""
+    journal.append((job.stamp, answer) for job, answer in answers.items() if not isinstance(answer, ImageError))
+    return [Failure(job.image.path, str(error)) for job, error in answers.items() if isinstance(error, ImageError)]
 
 
 def _draw(jobs: Sequence[_Job], answers: Mapping[Stamp, Answer], predictor: Predictor, folder: Path) -> list[Failure]:

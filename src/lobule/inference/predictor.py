@@ -135,7 +135,7 @@ class Predictor:
             raise answer
         return answer
 
-    def stream(self, loads: Iterable[Load]) -> Iterator[Answer | ImageError]:
+    def stream(self, loads: Iterable[Load]) -> Generator[Answer | ImageError, None, None]:
         """Answer for images in order, decoding ahead in threads while the graph works.
 
         Args:
