@@ -29,7 +29,7 @@ def file_names(image_ids: Sequence[str]) -> list[str]:
     A digest is added to a name that had to be changed, or that differs from an earlier one in case alone.
 
     >>> file_names(["SOB_B_A-14-22549AB-40-001", "day 1/a"])
-    ['SOB_B_A-14-22549AB-40-001', 'day_1_a-5b5e7b4f']
+    ['SOB_B_A-14-22549AB-40-001', 'day_1_a-72712014']
     """
     names: list[str] = []
     taken: set[str] = set()
