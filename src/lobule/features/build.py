@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -20,7 +21,7 @@ __all__ = ["build", "build_spec"]
 _IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 _IMAGENET_DEVIATION: Final = (0.229, 0.224, 0.225)
 _CAFFE_MEAN_RGB: Final = (123.68, 116.779, 103.939)
-_LOADING_ERRORS: Final = (ValueError, KeyError, OSError, TypeError, IndexError)
+_LOADING_ERRORS: Final = (ValueError, KeyError, OSError, TypeError, IndexError, UserWarning)
 
 
 def build_spec(spec: EncoderSpec) -> Any:
@@ -109,7 +110,9 @@ def _weighted(model: Any) -> int:
 
 def _load(model: Any, weights: ResolvedWeights) -> None:
     try:
-        model.load_weights(str(weights.path))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Skipping nested container")  # layers left as they were drawn
+            model.load_weights(str(weights.path))
     except _LOADING_ERRORS as error:
         reason = " ".join(str(error).split())[:300]
         raise WeightsError(

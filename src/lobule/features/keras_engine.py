@@ -59,13 +59,14 @@ class KerasEngine:
 
     @cached_property
     def _for_features(self) -> Any:
-        return import_keras().Model(self.model.input, [self.model.outputs[0]])
+        return import_keras().Model(self.model.input, self.model.outputs[0])
 
     def _run(self, model: Any, images: Iterable[NDArray[np.uint8]]) -> Iterator[tuple[NDArray[np.float32], ...]]:
         remaining = iter(images)
         while batch := [as_image(image, self.input_size) for image in islice(remaining, _BATCH)]:
             padded = np.zeros((_BATCH, self.input_size, self.input_size, 3), np.float32)
             padded[: len(batch)] = batch
-            outputs = model.predict_on_batch(padded)
+            predicted = model.predict_on_batch(padded)
+            outputs = predicted if isinstance(predicted, list) else [predicted]
             for row in range(len(batch)):
                 yield tuple(np.array(output[row], dtype=np.float32) for output in outputs)
