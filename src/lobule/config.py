@@ -134,7 +134,7 @@ class Config(_Settings):
 
     def to_yaml(self) -> str:
         """Return the settings as YAML that `load_config` reads back to an equal object."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
 def load_config(

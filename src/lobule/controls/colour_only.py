@@ -50,9 +50,9 @@ def colour_numbers(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def colour_features(manifest: Manifest, *, progress: Progress = silent) -> NDArray[np.float32]:
     """Return the colour numbers of every image, (1, n, 15), computed once for the same pixels, ever."""
-    store = FeatureStore(cache_folder() / "features" / _STORE)
+    store = FeatureStore(cache_folder() / "features" / _STORE, feature_size=COLOUR_NUMBERS)
     digests = manifest.frame["pixel_sha256"].tolist()
-    found, values = store.read(digests, "identity", feature_size=COLOUR_NUMBERS)
+    found, values = store.read(digests, "identity")
     missing = np.flatnonzero(~found)
     with ThreadPoolExecutor() as pool:
         paths = manifest.paths

@@ -57,7 +57,7 @@ def _fit_one(
     mean, scale = features[:, train].mean(axis=(0, 1)), features[:, train].std(axis=(0, 1)) + 1e-6
     standardised = (features - mean) / scale
     views, size = len(features), features.shape[-1]
-    model = LogisticRegression(C=c, class_weight="balanced", max_iter=1000, tol=1e-3)
+    model = LogisticRegression(C=c, class_weight="balanced", max_iter=1000)
     model.fit(standardised[:, train].reshape(-1, size), np.tile(targets[train], views))
     held_out = standardised[:, fit.validation].mean(axis=0)
     decision = model.decision_function(held_out)

@@ -38,7 +38,7 @@ def rival_predictions(
     `colour_only` is a logistic regression on fifteen colour numbers; `plain_recipe` the same on the model's own
     features (V, n, D). Both see exactly the images that the model's fits see.
     """
-    rivals = {"colour_only": colour_features(manifest, progress=progress), "plain_recipe": features}
+    rivals = {"colour_only": colour_features(manifest, progress=progress), "plain_recipe": features[:1]}
     predictions = {}
     for done, (name, known) in enumerate(rivals.items(), start=1):
         logits = {task: logistic_logits(task, known, targets_of(manifest.frame, task), fits) for task in tasks}
