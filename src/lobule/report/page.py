@@ -19,12 +19,12 @@ from lobule.report.story import (
     intended_use,
     is_breakhis,
     limits,
-    one_sided,
     what_was_done,
 )
 from lobule.report.tables import (
     Cell,
     data_table,
+    imbalance_table,
     magnification_table,
     metrics_table,
     rivals_table,
@@ -130,7 +130,8 @@ def _data(inputs: ReportInputs) -> dict[str, Any]:
     return {
         "data_table": data_table(inputs.manifest.frame),
         "audit_findings": audit_lines(inputs.audit),
-        "audit_notes": [*one_sided(inputs.audit), *inputs.audit.skipped],
+        "audit_notes": inputs.audit.skipped,
+        "imbalance_table": imbalance_table(inputs.audit),
         "policy_text": inputs.split.policy,
         "split_table": split_table(describe(inputs.split, inputs.manifest), unit=inputs.split.group_by),
     }
@@ -152,7 +153,7 @@ def _tables(inputs: ReportInputs) -> dict[str, Any]:
         "strata": [table for table in strata if table],
         "interval_note": _INTERVAL_NOTE,
         "gallery_note": (
-            "The most confident errors, worst first: the image as the network saw it, and where its evidence came from"
+            "The most confident errors, worst first: the image, and where the network took its evidence from"
             " (Grad-CAM; red: more). The map for malignancy is shown even where the answer was benign."
             " The two heads answer independently and can contradict each other."
         ),

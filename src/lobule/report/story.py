@@ -24,7 +24,6 @@ __all__ = [
     "intended_use",
     "is_breakhis",
     "limits",
-    "one_sided",
     "threshold_of",
     "what_was_done",
 ]
@@ -185,16 +184,6 @@ def audit_lines(audit: Audit) -> list[tuple[str, list[str]]]:
             messages.append(f"and {len(of_kind) - _FINDINGS_SHOWN:,} more, listed in audit.json")
         lines.append((f"{len(of_kind):,} × {_KIND_NAMES.get(kind, display_name(kind))}", messages))
     return lines
-
-
-def one_sided(audit: Audit) -> list[str]:
-    """Return attributes of which one value stands with one label only, so that it can be learned instead of tissue."""
-    return [
-        f"{row.attribute.replace('_', ' ').capitalize()} {row.value}: {row.benign:,} benign and {row.malignant:,}"
-        " malignant images; this can be learned instead of the tissue."
-        for row in audit.imbalance
-        if row.attribute != "subtype" and min(row.benign, row.malignant) == 0
-    ]
 
 
 def limits(inputs: ReportInputs) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pandas as pd
 
@@ -23,6 +23,9 @@ from lobule.report.numbers import (
 from lobule.report.theme import display_name
 from lobule.taxonomy import LABEL_OF_SUBTYPE, LABELS, MAGNIFICATIONS, SUBTYPES, Task
 
+if TYPE_CHECKING:
+    from lobule.data.audit import Audit
+
 __all__ = [
     "CONTROL_NAMES",
     "Bar",
@@ -31,6 +34,7 @@ __all__ = [
     "Row",
     "Table",
     "data_table",
+    "imbalance_table",
     "magnification_table",
     "metrics_table",
     "rivals_table",
@@ -52,6 +56,7 @@ _MAGNIFICATION_METRICS: Final[dict[Task, tuple[str, ...]]] = {
     "subtype": ("balanced_accuracy", "accuracy", "macro_f1"),
 }
 _PROTOCOL_NAMES: Final[dict[Protocol, str]] = {"folds": "Out of fold", "holdout": "Holdout", "predict": "As given"}
+_IMBALANCES_SHOWN: Final = 10
 _CHANCE: Final = {"auroc": 0.5, "balanced_accuracy": 0.5}
 
 
@@ -280,6 +285,27 @@ def _data_row(name: str, part: pd.DataFrame, magnifications: Sequence[int | None
     numbers = [int(at.isna().sum() if value is None else (at == value).sum()) for value in magnifications]
     texts = [f"{number:,}" if number else "–" for number in (*numbers, len(part), part["case_id"].nunique())]
     return Row(Cell(name), tuple(Cell(text) for text in texts), strong)
+
+
+def imbalance_table(audit: Audit) -> Table | None:
+    """Return what is not tissue but could tell the labels apart: sizes and file formats; None with only one of each."""
+    values = [row for row in audit.imbalance if row.attribute != "magnification"]
+    shown = [row for row in values if sum(other.attribute == row.attribute for other in values) > 1]
+    most_first = sorted(shown, key=lambda row: (row.attribute, -row.benign - row.malignant))[:_IMBALANCES_SHOWN]
+    rows = tuple(
+        Row(
+            Cell(f"{row.attribute.capitalize()} {row.value}"),
+            (
+                Cell(f"{row.benign:,}"),
+                Cell(f"{row.malignant:,}"),
+                Cell(percent(row.malignant / max(1, row.benign + row.malignant))),
+            ),
+        )
+        for row in most_first
+    )
+    columns = (Column("Benign images"), Column("Malignant images"), Column("Malignant share"))
+    caption = "What could be learned instead of tissue: the malignant share should not depend on it"
+    return Table(caption, "Attribute", columns, rows) if rows else None
 
 
 def split_table(parts: pd.DataFrame, *, unit: str) -> Table:
