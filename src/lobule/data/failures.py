@@ -6,15 +6,14 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from lobule.data.manifest import Failure
 from lobule.provenance import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from lobule.data.manifest import Failure
-
-__all__ = ["write_failures"]
+__all__ = ["read_failures", "write_failures"]
 
 
 def write_failures(path: Path, failures: Iterable[Failure]) -> None:
@@ -27,3 +26,15 @@ def write_failures(path: Path, failures: Iterable[Failure]) -> None:
     # Everything quoted: a lone carriage return in a file name would else be left bare by older Pythons.
     csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([("path", "reason"), *rows])
     write_atomically(path, text.getvalue())
+
+
+def read_failures(path: Path) -> tuple[Failure, ...]:
+    """Return what failures.csv lists; nothing where there is no such file, or it is something else."""
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.reader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return ()
+    if rows[:1] != [["path", "reason"]] or any(len(row) != 2 for row in rows):
+        return ()
+    return tuple(Failure(*row) for row in rows[1:])

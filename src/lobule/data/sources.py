@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from lobule.data.breakhis import is_image_name, parse_name
+from lobule.data.breakhis import parse_name
 from lobule.data.layouts import Classes, Description, Listing, describe_path
 from lobule.data.manifest import Failure
+from lobule.data.walk import files_under, is_image_file, is_text
 from lobule.errors import DataError
 
 __all__ = ["list_folder", "list_names"]
-
-_SKIPPED_FOLDERS = frozenset({"masks", "__MACOSX", "@eaDir", "$RECYCLE.BIN"})
 
 
 def list_folder(folder: Path, *, classes: Classes) -> Listing:
@@ -31,8 +28,8 @@ def list_folder(folder: Path, *, classes: Classes) -> Listing:
     failures: list[Failure] = []
     found: list[str] = []
     ignored = 0
-    for path in _files_under(folder, failures):
-        if is_image_name(path) and not Path(path).name.startswith("."):
+    for path in files_under(folder, failures):
+        if is_image_file(path):
             found.append(path)
         else:
             ignored += 1
@@ -68,39 +65,10 @@ def list_names(path: Path) -> Listing:
     return Listing(path.parent, tuple(descriptions.values()), tuple(failures), has_pixels=False)
 
 
-def _files_under(folder: Path, failures: list[Failure]) -> Iterator[str]:
-    visited: set[str] = set()
-
-    def unreadable(error: OSError) -> None:
-        failures.append(Failure(_relative(error.filename, folder), f"folder cannot be read: {error.strerror}"))
-
-    for parent, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
-        real = os.path.realpath(parent)
-        if real in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED_FOLDERS)
-        here = _relative(parent, folder)
-        yield from (name if here == "." else f"{here}/{name}" for name in files)
-
-
-def _relative(path: str, folder: Path) -> str:
-    return os.path.relpath(path, folder).replace(os.sep, "/")
-
-
 def _described(path: str, classes: Classes) -> Description | Failure:
-    if not _is_text(path):
+    if not is_text(path):
         return Failure(path.encode(errors="backslashreplace").decode(), "its name is not valid UTF-8: rename it")
     try:
         return describe_path(path, classes=classes)
     except DataError as error:
         return Failure(path, str(error))
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

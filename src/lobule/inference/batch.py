@@ -11,13 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from lobule.data.failures import write_failures
+from lobule.data.failures import read_failures, write_failures
 from lobule.data.images import DECODER, decode
 from lobule.data.manifest import Failure
 from lobule.errors import ConfigError, DataError, ImageError
 from lobule.evaluation.predictions import Predictions
 from lobule.inference.answers import Answer, Named, predictions_of
-from lobule.inference.failures import read_failures
 from lobule.inference.heatmap import default_class
 from lobule.inference.inputs import InputImage, Inputs, expand
 from lobule.inference.journal import Journal, Stamp, stamp_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from lobule.report.inputs import GalleryItem
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from lobule.data.manifest import Manifest
@@ -48,7 +49,7 @@ def gallery_of(
     rows = worst_errors(predictions, n)
     paths = manifest.select(rows["image_id"].tolist()).paths if len(rows) else []
     items = []
-    for row, path in zip(rows.to_dict("records"), paths, strict=True):
+    for row, path in zip(_records(rows), paths, strict=True):
         pixels = decode(path)
         features, maps = engine.maps(apply_view(pixels, "identity", size=engine.input_size)[None])
         fold = int(row["fold"])
@@ -61,9 +62,13 @@ def gallery_of(
     return tuple(items)
 
 
-def _item(row: Mapping[str, object], pixels: NDArray[np.uint8], shown: Mapping[Task, NDArray[np.uint8]]) -> GalleryItem:
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _item(row: Mapping[str, Any], pixels: NDArray[np.uint8], shown: Mapping[Task, NDArray[np.uint8]]) -> GalleryItem:
     magnification = row["magnification"]
-    probability = float(str(row["prob_malignant"]))
+    probability = float(row["prob_malignant"])
     return GalleryItem(
         image_id=str(row["image_id"]),
         case_id=str(row["case_id"]),

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lobule.data.breakhis import is_image_name
 from lobule.data.identity import unique_ids
 from lobule.data.manifest import Failure
+from lobule.data.walk import files_under, is_image_file, is_text
 from lobule.errors import DataError
 
 __all__ = ["InputImage", "Inputs", "expand"]
@@ -57,7 +57,7 @@ def expand(paths: Sequence[Path]) -> Inputs:
     found: dict[str, tuple[str, str]] = {}
     for given in paths:
         for path, name in _meant(Path(given), failures):
-            if not _is_text(path):
+            if not is_text(path):
                 failures.append(Failure(path.encode(errors="backslashreplace").decode(), "not valid UTF-8: rename it"))
             else:
                 found.setdefault(os.path.abspath(path), (path, name))  # noqa: PTH100 - Path.absolute keeps `..`
@@ -79,41 +79,11 @@ def _meant(given: Path, failures: list[Failure]) -> Iterator[tuple[str, str]]:
             failures.append(Failure(given.as_posix(), "not found"))
         return
     count = len(failures)
-    within = list(_under(given, failures))
+    within = [name for name in files_under(given, failures) if is_image_file(name)]
     if not within and len(failures) == count:
         failures.append(Failure(given.as_posix(), "a folder without an image"))
     for name in within:
         yield (given / name).as_posix(), name
-
-
-def _under(folder: Path, failures: list[Failure]) -> Iterator[str]:
-    visited: set[str] = set()
-
-    def unreadable(error: OSError) -> None:
-        failures.append(Failure(Path(error.filename).as_posix(), f"folder cannot be read: {error.strerror}"))
-
-    for parent, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
-        real = os.path.realpath(parent)
-        if real in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
-        for name in sorted(files):
-            if is_image_name(name) and not _is_hidden(name):
-                yield (Path(parent) / name).relative_to(folder).as_posix()
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _nothing(paths: Sequence[Path], failures: Sequence[Failure]) -> str:

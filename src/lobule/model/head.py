@@ -72,7 +72,8 @@ class Head:
         """Return logits (..., C) of features (..., D)."""
         activations = self._standardise(features)
         if self.has_hidden_layer:
-            activations = (activations @ self.hidden_kernel + self.hidden_bias).clip(min=0)
+            hidden = activations @ self.hidden_kernel + self.hidden_bias
+            activations = np.asarray(np.maximum(hidden, 0), dtype=np.float32)
         logits: NDArray[np.float32] = activations @ self.output_kernel + self.output_bias
         return logits
 
