@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lobule.config import Config, load_config
 from lobule.errors import WeightsError
 from lobule.features.backbones import backbone
-from lobule.features.weights import resolve_weights
+from lobule.features.weights import published_file, resolve_weights
 from lobule.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def run_demo(out: Path, *, data: Path | None = None, seed: int = 0, progress: Pr
     from lobule.inference.predictor import Predictor
     from lobule.pipeline import train
 
-    folder = data or write_phantom(out / "synthetic", seed=seed, progress=progress).images
+    folder = data or write_phantom(out / "synthetic", seed=seed, progress=progress).folder
     config = _settings(seed, may_download=data is not None)
     run = train(folder, out / "run", config=config, command="lobule demo", progress=progress)
     predictions, heatmaps = out / "prediction" / "predictions.csv", out / "prediction" / "heatmaps"
@@ -68,9 +68,12 @@ def run_demo(out: Path, *, data: Path | None = None, seed: int = 0, progress: Pr
 
 def _settings(seed: int, *, may_download: bool) -> Config:
     """Return VGG16 with one view; random filters where its weights are neither here nor to be had."""
+    vgg16 = backbone("vgg16")
     weights = "imagenet"
     try:
-        resolve_weights(weights, backbone("vgg16"), seed=seed, may_download=may_download)
+        if not may_download and not published_file(vgg16).is_file():
+            raise WeightsError("not on this machine")
+        resolve_weights(weights, vgg16, seed=seed)
     except WeightsError:
         weights = "none"
     return load_config(settings={"seed": seed, "features": {"weights": weights, "views": ["identity"]}})

@@ -120,7 +120,16 @@ def train(
         predictions, metrics = _evaluate(folder, material, features, trained, config, progress)
     with folder.timed("model"):
         final = {task: result.heads[-1] for task, result in trained.items()}
-        ship(folder.path / "model", material.manifest, features.spec, final, metrics, config)
+        ship(
+            folder.path / "model",
+            material.manifest,
+            features.spec,
+            final,
+            metrics,
+            config=config,
+            name=f"{features.spec.backbone} of run {folder.run_id}",
+            is_synthetic=material.is_synthetic,
+        )
     with folder.timed("report"):
         _report(folder, material, features.spec, trained, (predictions, metrics), config)
         progress("report", 1, 1)

@@ -18,7 +18,7 @@ def card_of(inputs: ReportInputs, *, model_id: str = "densenet121-0123", **chang
         config=inputs.config,
         model_id=model_id,
         input_size=224,
-        preprocessing="Scaled to 0 to 1, then standardised by channel.",
+        preprocessing="RGB scaled to 0 to 1, then standardised by channel",
     )
 
 
@@ -39,6 +39,7 @@ def test_card_says_what_a_stranger_must_know(inputs: ReportInputs) -> None:
     assert f"{auroc['value']:.3f} [{auroc['low']:.3f}–{auroc['high']:.3f}]" in card
     assert f"{auroc['n_images']} images, {auroc['n_cases']} cases" in card
     assert inputs.manifest.digest in card
+    assert "Inside the graph: RGB scaled to 0 to 1, then standardised by channel." in card
     assert "out of fold" in card
     assert "lobule predict" in card
     assert "Spanhol" in card

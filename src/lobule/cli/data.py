@@ -144,16 +144,15 @@ def split_command(
 @data_app.command("phantom")
 def phantom_command(
     to: Annotated[Path, typer.Option("--to", help="Folder to draw into.")],
-    cases: Annotated[int | None, typer.Option("--cases", help="Number of cases.", min=16)] = None,
+    cases: Annotated[int, typer.Option("--cases", help="Number of cases.", min=16)] = 24,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
     """Draw synthetic H&E-like tissue with the names and folders of BreakHis, and masks of its malignant regions."""
     from lobule.data.phantom import write_phantom
 
-    options = {} if cases is None else {"cases": cases}
     with shown_progress() as progress:
-        summary = write_phantom(to, seed=seed or 0, progress=progress, **options)
+        summary = write_phantom(to, cases=cases, seed=seed or 0, progress=progress)
     _show(
         {name: str(value) if isinstance(value, Path) else value for name, value in vars(summary).items()},
         as_json=as_json,

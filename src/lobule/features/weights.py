@@ -16,7 +16,7 @@ from lobule.features.backbones import backbone as backbone_named
 from lobule.features.keras_runtime import keras_home
 from lobule.provenance import digest_of_file, digest_of_json
 
-__all__ = ["ResolvedWeights", "finetuned_weights", "holds_only", "resolve_weights"]
+__all__ = ["ResolvedWeights", "finetuned_weights", "holds_only", "published_file", "resolve_weights"]
 
 _TIMEOUT_SECONDS: Final = 10.0
 _TRUNCATED_OF: Final = {"vgg16": "vgg16_blocks1to3"}
@@ -121,9 +121,13 @@ def _layers_with_weights(path: Path) -> int:
         raise WeightsError(f"--weights {path}: not a Keras weights file ({error}).") from None
 
 
+def published_file(backbone: Backbone) -> Path:
+    """Return where Keras keeps the ImageNet weights of a backbone; the file need not be there."""
+    return keras_home() / "models" / backbone.download.file
+
+
 def _published(backbone: Backbone) -> Path:
-    download = backbone.download
-    path = keras_home() / "models" / download.file
+    download, path = backbone.download, published_file(backbone)
     if path.is_file() and _is_genuine(path, download):
         return path
     try:

@@ -81,8 +81,8 @@ class Head:
         """Return d logit[output] / d features, (D,), at one image's features (D,)."""
         towards = self.output_kernel[:, output]
         if self.has_hidden_layer:
-            active = self._standardise(features) @ self.hidden_kernel + self.hidden_bias > 0
-            towards = self.hidden_kernel @ (active * towards)
+            hidden = self._standardise(features) @ self.hidden_kernel + self.hidden_bias
+            towards = self.hidden_kernel @ np.where(hidden > 0, towards, np.float32(0))
         return np.asarray(towards / self.scale, dtype=np.float32)
 
     def _standardise(self, features: NDArray[np.float32]) -> NDArray[np.float32]:

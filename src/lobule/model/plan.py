@@ -82,7 +82,7 @@ def targets_of(frame: pd.DataFrame, task: Task) -> NDArray[np.int64]:
     """Return the class index of each manifest row, (n,); -1 where the class is not known."""
     column = frame["label" if task == "binary" else "subtype"]
     index = {name: position for position, name in enumerate(classes_of(task))}
-    return column.map(index).fillna(-1).to_numpy(dtype=np.int64)
+    return np.array([index.get(name, -1) for name in column], dtype=np.int64)
 
 
 def trainable_tasks(frame: pd.DataFrame) -> tuple[Task, ...]:

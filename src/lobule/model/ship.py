@@ -8,7 +8,7 @@ from lobule.evaluation.summary import summary
 from lobule.features.convert import graph_of
 from lobule.model.bundle import write_bundle
 from lobule.model.bundle_record import BackboneRecord, BundleRecord, Preprocessing, Threshold, TrainingData
-from lobule.report.card import model_card
+from lobule.report.card import model_card, summarise
 from lobule.taxonomy import classes_of
 
 if TYPE_CHECKING:
@@ -29,21 +29,26 @@ __all__ = ["ship"]
 
 def ship(
     folder: Path,
-    manifest: Manifest,
+    trained_on: Manifest,
     spec: EncoderSpec,
     heads: Mapping[Task, Head],
     metrics: Metrics,
+    *,
     config: Config,
+    name: str,
+    is_synthetic: bool = False,
 ) -> Path:
     """Write the bundle.
 
     Args:
         folder: the bundle to be.
-        manifest: the images that the heads were trained on.
+        trained_on: the images that the heads were trained on.
         spec: the backbone; its graph is written if it is not there yet.
         heads: by task, the head that is shipped.
         metrics: what the card states.
         config: the run's settings.
+        name: what the card calls the model.
+        is_synthetic: whether the images were drawn by a program; the card says so.
     """
     record = BundleRecord(
         classes={task: classes_of(task) for task in heads},
@@ -52,10 +57,17 @@ def ship(
         preprocessing=Preprocessing(views=config.features.views, graph=_inside_the_graph(spec)),
         threshold=Threshold(**(metrics.document["binary"] or {})["threshold"]),
         temperature=dict.fromkeys(heads, 1.0),
-        training=_training_data(manifest),
+        training=_training_data(trained_on),
         metrics=_headline(metrics),
     )
-    card = model_card(metrics, manifest, config)
+    card = model_card(
+        metrics,
+        summarise(trained_on, group_by=config.data.group, synthetic=is_synthetic),
+        config=config,
+        model_id=name,
+        input_size=record.input_size,
+        preprocessing=record.preprocessing.graph,
+    )
     return write_bundle(folder, record=record, heads=heads, graph=graph_of(spec).parent, card=card)
 
 

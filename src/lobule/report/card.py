@@ -85,7 +85,7 @@ def model_card(
         config: settings of the run.
         model_id: name of the model.
         input_size: side of the square the backbone sees, in pixels.
-        preprocessing: one sentence on what happens to the pixels inside the graph.
+        preprocessing: in a phrase, what happens to the pixels inside the graph.
     """
     parts = [
         f"# {_plain(model_id)}",
@@ -146,7 +146,7 @@ def _preprocessing(config: Config, input_size: int, preprocessing: str) -> str:
     views = ", ".join(name.replace("_", " ") for name in config.features.views)
     return (
         f"## Preprocessing\n\nAn image is resized to {input_size} × {input_size} pixels (bicubic, RGB, not keeping its"
-        f" proportions). {_plain(preprocessing)} The logits of these views are averaged: {views}. All of it is inside"
+        f" proportions). Inside the graph: {_plain(preprocessing.rstrip('.'))}. The logits of these views are averaged: {views}. All of it is inside"
         " this bundle."
     )
 

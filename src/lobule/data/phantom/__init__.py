@@ -6,6 +6,6 @@ photographs a window, `stain` turns dyes into colours, `writer` makes files of i
 
 from __future__ import annotations
 
-from lobule.data.phantom.writer import PhantomSummary, write_phantom
+from lobule.data.phantom.writer import PhantomSummary, is_phantom, write_phantom
 
-__all__ = ["PhantomSummary", "write_phantom"]
+__all__ = ["PhantomSummary", "is_phantom", "write_phantom"]

@@ -23,7 +23,7 @@ from lobule.progress import Progress, silent
 from lobule.provenance import write_atomically
 from lobule.taxonomy import LABEL_OF_SUBTYPE, MAGNIFICATIONS, SUBTYPE_OF_CODE
 
-__all__ = ["PhantomSummary", "write_phantom"]
+__all__ = ["PhantomSummary", "is_phantom", "write_phantom"]
 
 _VERSION = 1
 _DESCRIPTION = "synthetic tissue drawn by Lobule, not a patient"
@@ -85,6 +85,11 @@ class _Case:
         folder = Path("histology_slides", "breast", LABEL_OF_SUBTYPE[self.subtype], "SOB", self.subtype)
         folder = folder / f"SOB_{kind}_{self.code}_14-{slide}" / f"{magnification}X"
         return folder / f"SOB_{kind}_{self.code}-14-{slide}-{magnification}-{sequence:03}.png"
+
+
+def is_phantom(data: Path) -> bool:
+    """Return whether a folder, or the folder of a file, was drawn by `write_phantom`."""
+    return any((folder / _MARKER).is_file() for folder in (data, data.parent))
 
 
 def write_phantom(
