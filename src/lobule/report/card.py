@@ -144,10 +144,11 @@ def _training_data(data: DataSummary) -> str:
 
 def _preprocessing(config: Config, input_size: int, preprocessing: str) -> str:
     views = ", ".join(name.replace("_", " ") for name in config.features.views)
+    inside = _plain(preprocessing.rstrip("."))
     return (
         f"## Preprocessing\n\nAn image is resized to {input_size} × {input_size} pixels (bicubic, RGB, not keeping its"
-        f" proportions). Inside the graph: {_plain(preprocessing.rstrip('.'))}. The logits of these views are averaged: {views}. All of it is inside"
-        " this bundle."
+        f" proportions). Inside the graph: {inside}. The logits of these views are averaged: {views}. All of it travels"
+        " with this bundle."
     )
 
 
@@ -176,7 +177,7 @@ def _results_table(metrics: Metrics, task: Task) -> str:
     image = level_of(metrics.document, task, protocol=protocol, level="image")
     case = level_of(metrics.document, task, protocol=protocol, level="case")
     unit = "case and subtype" if task == "subtype" else "case"
-    rows = [f"| metric | per image | per {unit} | measured on |", "|---|--:|--:|---|"]
+    rows = [f"| metric | per image | per {unit} | behind the value per image |", "|---|--:|--:|---|"]
     for name in _METRICS[task]:
         own, of_case = number_of(image, name), number_of(case, name)
         rows.append(f"| {METRIC_NAMES[name]} | {own} | {of_case} | {own.counts_text} |")
