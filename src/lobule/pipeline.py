@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from lobule.config import Config
 from lobule.controls.rivals import rival_predictions
 from lobule.data.audit import apply_policy, audit
@@ -18,31 +16,30 @@ from lobule.data.scan import scan
 from lobule.data.split import Split, split
 from lobule.errors import RunError
 from lobule.evaluation.metrics import Metrics, evaluate
-from lobule.features.convert import graph_of
 from lobule.features.extract import extract
-from lobule.features.openvino_engine import load_graph
-from lobule.inference.gallery import gallery_of
-from lobule.model.fit import HISTORY_COLUMNS, TaskData, mean_logits, train_task
+from lobule.inference.gallery import Lens, gallery_of
+from lobule.model.fit import HISTORY_COLUMNS
 from lobule.model.held_out import held_out_predictions
-from lobule.model.plan import plan_fits, targets_of, trainable_tasks
+from lobule.model.plan import plan_fits
 from lobule.model.ship import ship
+from lobule.model.stages import finetune, train_heads
 from lobule.progress import Progress, silent
 from lobule.provenance import digest_of_file, write_atomically
 from lobule.report.html import write_report
-from lobule.report.inputs import ReportInputs
+from lobule.report.inputs import Banner, ReportInputs
 from lobule.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    import pandas as pd
 
     from lobule.data.findings import Audit
     from lobule.data.manifest import Failure, Manifest
     from lobule.evaluation.predictions import Predictions
     from lobule.features.extract import Features
-    from lobule.features.spec import EncoderSpec
-    from lobule.model.fit import TrainedTask
     from lobule.model.plan import Fit
-    from lobule.taxonomy import Task
+    from lobule.model.stages import Trained
 
 __all__ = ["Run", "recorded_data", "train"]
 
@@ -75,7 +72,6 @@ class _Material:
     audit: Audit
     split: Split
     fits: Sequence[Fit]
-    tasks: Sequence[Task]
     is_synthetic: bool
 
 
@@ -114,24 +110,27 @@ def train(
         material = _gather(folder, data, config, split_file, progress)
     with folder.timed("features"):
         features = extract(material.manifest, config.features, seed=config.seed, progress=progress)
-    with folder.timed("heads"):
-        trained = _train_heads(material, features, config, progress)
+    with folder.timed("training"):
+        trained = train_heads(material.manifest, features, material.fits, config=config, progress=progress)
+        if config.finetune.blocks:
+            trained = finetune(
+                trained, material.manifest, material.fits, config=config, run=folder.path, progress=progress
+            )
     with folder.timed("evaluation"):
         predictions, metrics = _evaluate(folder, material, features, trained, config, progress)
     with folder.timed("model"):
-        final = {task: result.heads[-1] for task, result in trained.items()}
         ship(
             folder.path / "model",
             material.manifest,
-            features.spec,
-            final,
+            trained.encoders[-1],
+            trained.shipped,
             metrics,
             config=config,
             name=f"{features.spec.backbone} of run {folder.run_id}",
             is_synthetic=material.is_synthetic,
         )
     with folder.timed("report"):
-        _report(folder, material, features.spec, trained, (predictions, metrics), config)
+        _report(folder, material, trained, predictions, metrics, config)
         progress("report", 1, 1)
     folder.finish()
     return Run(out, metrics, len(material.failures), was_done=False)
@@ -165,49 +164,24 @@ def _gather(folder: RunFolder, data: Path, config: Config, split_file: Path | No
     write_atomically(folder.path / "audit.json", json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")
     divided.write(folder.path / "split.json", manifest)
     fits = plan_fits(divided.fold_of(manifest), divided.is_validation(manifest))
-    tasks = trainable_tasks(manifest.frame)
-    return _Material(manifest, scanned.failures, found, divided, fits, tasks, is_phantom(data))
-
-
-def _train_heads(
-    material: _Material, features: Features, config: Config, progress: Progress
-) -> dict[Task, TrainedTask]:
-    frame = material.manifest.frame
-    cases = frame["case_id"].to_numpy(dtype=str)
-    return {
-        task: train_task(
-            TaskData(task, features.values, targets_of(frame, task), cases),
-            material.fits,
-            config.head,
-            seed=config.seed,
-            progress=progress,
-        )
-        for task in material.tasks
-    }
+    return _Material(manifest, scanned.failures, found, divided, fits, is_phantom(data))
 
 
 def _evaluate(
     folder: RunFolder,
     material: _Material,
     features: Features,
-    trained: Mapping[Task, TrainedTask],
+    trained: Trained,
     config: Config,
     progress: Progress,
 ) -> tuple[Predictions, Metrics]:
     """Predict what was held out, with the heads and with their rivals; score it and write it."""
-    logits = {
-        task: [
-            mean_logits(head, features.values[:, fit.validation])
-            for head, fit in zip(result.heads, material.fits, strict=True)
-        ]
-        for task, result in trained.items()
-    }
-    predictions = held_out_predictions(material.manifest, material.fits, logits, model_id=folder.run_id)
+    predictions = held_out_predictions(material.manifest, material.fits, trained.logits, model_id=folder.run_id)
     predictions.write(folder.path / "predictions.csv")
-    write_atomically(folder.path / "history.csv", _history(trained).to_csv(index=False, float_format="%.9g"))
-    folder.note(epochs={task: list(result.epochs) for task, result in trained.items()})
+    write_atomically(folder.path / "history.csv", _history(trained.history).to_csv(index=False, float_format="%.9g"))
+    folder.note(epochs={task: list(epochs) for task, epochs in trained.epochs.items()})
     rivals = rival_predictions(
-        material.manifest, features.values, material.fits, material.tasks, run_id=folder.run_id, progress=progress
+        material.manifest, features.values, material.fits, list(trained.heads), run_id=folder.run_id, progress=progress
     )
     bootstrap, seed = config.report.bootstrap, config.seed
     metrics = evaluate(predictions, bootstrap=bootstrap, seed=seed, progress=progress).with_controls(
@@ -217,9 +191,8 @@ def _evaluate(
     return predictions, metrics
 
 
-def _history(trained: Mapping[Task, TrainedTask]) -> pd.DataFrame:
+def _history(history: pd.DataFrame) -> pd.DataFrame:
     """Return the curves of holdout and folds; the final model has no validation images, hence no curve."""
-    history = pd.concat([result.history for result in trained.values()], ignore_index=True)
     shown = history[history["protocol"] != "final"]
     return shown.assign(fold=shown["fold"].where(shown["fold"] >= 0).astype("Int64"))[list(HISTORY_COLUMNS)]
 
@@ -227,36 +200,46 @@ def _history(trained: Mapping[Task, TrainedTask]) -> pd.DataFrame:
 def _report(
     folder: RunFolder,
     material: _Material,
-    spec: EncoderSpec,
-    trained: Mapping[Task, TrainedTask],
-    results: tuple[Predictions, Metrics],
+    trained: Trained,
+    predictions: Predictions,
+    metrics: Metrics,
     config: Config,
 ) -> None:
     """Draw the figures and the page, the worst errors with the heat map of the fold that made them."""
-    predictions, metrics = results
-    gallery = gallery_of(
-        predictions,
-        material.manifest,
-        {task: result.heads for task, result in trained.items()},
-        load_graph(graph_of(spec)),
-        spec.map_slice,
-        n=config.report.gallery,
-    )
+    spec = trained.encoders[-1]
+    lenses = [Lens.of(trained, index) for index, fit in enumerate(material.fits) if fit.protocol == "folds"]
     inputs = ReportInputs(
         title=f"{folder.path.name}: {spec.backbone} on {Path(folder.record['arguments']['data']).name}",
         metrics=metrics,
         predictions=predictions,
-        history=_history(trained),
-        chosen_epochs={task: result.epochs[-1] for task, result in trained.items()},
+        history=_history(trained.history),
+        chosen_epochs={task: epochs[-1] for task, epochs in trained.epochs.items()},
         manifest=material.manifest,
         split=material.split,
         audit=material.audit,
         config=config,
         run=folder.record,
-        gallery=gallery,
+        gallery=gallery_of(predictions, material.manifest, lenses, n=config.report.gallery),
+        banners=_banners(config),
         synthetic=material.is_synthetic,
     )
     write_report(inputs, folder.path / "report.html")
+
+
+def _banners(config: Config) -> tuple[Banner, ...]:
+    """Return what a reader must know of fine-tuning: which numbers it is in, and how its epochs were chosen."""
+    if not config.finetune.blocks:
+        return ()
+    where = (
+        "holdout and folds"
+        if config.finetune.folds
+        else "holdout only; the folds (the headline) are of frozen features"
+    )
+    text = (
+        f"The shipped model was fine-tuned. Numbers with fine-tuning: {where}. Its number of epochs was chosen on the "
+        "same images that are scored, which flatters those numbers."
+    )
+    return (Banner(severity="warning", text=text),)
 
 
 def recorded_data(run: Path) -> Path:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lobule.data.images import decode
 from lobule.evaluation.curves import worst_errors
+from lobule.features.convert import graph_of
+from lobule.features.openvino_engine import load_graph
 from lobule.features.views import apply_view
 from lobule.inference.heatmap import explain, overlay
 from lobule.report.inputs import GalleryItem
@@ -21,45 +24,67 @@ if TYPE_CHECKING:
     from lobule.data.manifest import Manifest
     from lobule.evaluation.predictions import Predictions
     from lobule.features.engines import Engine
+    from lobule.features.spec import EncoderSpec
     from lobule.model.head import Head
+    from lobule.model.stages import Trained
     from lobule.taxonomy import Task
 
-__all__ = ["gallery_of"]
+__all__ = ["Lens", "gallery_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Lens:
+    """What one fold looked through.
+
+    Attributes:
+        encoder: its backbone.
+        heads: by task, its head.
+    """
+
+    encoder: EncoderSpec
+    heads: Mapping[Task, Head]
+
+    @classmethod
+    def of(cls, trained: Trained, index: int) -> Lens:
+        """Return the lens of one fit."""
+        return cls(trained.encoders[index], {task: heads[index] for task, heads in trained.heads.items()})
 
 
 def gallery_of(
-    predictions: Predictions,
-    manifest: Manifest,
-    heads: Mapping[Task, Sequence[Head]],
-    engine: Engine,
-    map_slice: slice,
-    *,
-    n: int,
+    predictions: Predictions, manifest: Manifest, lenses: Sequence[Lens], *, n: int
 ) -> tuple[GalleryItem, ...]:
-    """Return the most confident out-of-fold errors with their heat maps.
+    """Return the most confident out-of-fold errors, each explained by the fold that never saw the image.
 
     Args:
         predictions: with the protocol `folds`.
         manifest: where the images are.
-        heads: by task, the head of each fold; the one that never saw the image explains its error.
-        engine: runs the backbone.
-        map_slice: which of the features the last map averages to.
+        lenses: of each fold.
         n: most items.
     """
     rows = worst_errors(predictions, n)
     paths = manifest.select(rows["image_id"].tolist()).paths if len(rows) else []
+    engines: dict[str, Engine] = {}
     items = []
     for row, path in zip(_records(rows), paths, strict=True):
+        lens = lenses[int(row["fold"])]
+        key = lens.encoder.graph_key
+        if key not in engines:
+            engines[key] = load_graph(graph_of(lens.encoder))
         pixels = decode(path)
-        features, maps = engine.maps(apply_view(pixels, "identity", size=engine.input_size)[None])
-        fold = int(row["fold"])
-        shown = {
-            task: overlay(pixels, explain(of_folds[fold], features[0], maps[0], toward=toward, part=map_slice))
-            for task, of_folds in heads.items()
-            if (toward := row["predicted"] if task == "binary" else row["pred_subtype"])
-        }
-        items.append(_item(row, pixels, shown))
+        items.append(_item(row, pixels, _overlays(row, pixels, lens, engines[key])))
     return tuple(items)
+
+
+def _overlays(
+    row: Mapping[str, Any], pixels: NDArray[np.uint8], lens: Lens, engine: Engine
+) -> dict[Task, NDArray[np.uint8]]:
+    features, maps = engine.maps(apply_view(pixels, "identity", size=engine.input_size)[None])
+    called = {"binary": row["pred_label"], "subtype": row["pred_subtype"]}
+    return {
+        task: overlay(pixels, explain(head, features[0], maps[0], toward=called[task], part=lens.encoder.map_slice))
+        for task, head in lens.heads.items()
+        if called[task]
+    }
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -10,12 +10,13 @@ import pandas as pd
 
 from lobule.features.keras_runtime import import_keras
 from lobule.model.head import Head
+from lobule.model.loss import losses, weighted_mean
 from lobule.model.plan import Fit, sample_weights
 from lobule.progress import Progress, silent
 from lobule.taxonomy import Task, classes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -70,7 +71,13 @@ class TrainedTask:
 
 
 def train_task(
-    data: TaskData, fits: Sequence[Fit], settings: HeadSettings, *, seed: int, progress: Progress = silent
+    data: TaskData,
+    fits: Sequence[Fit],
+    settings: HeadSettings,
+    *,
+    seed: int,
+    progress: Progress = silent,
+    on_epoch: Callable[[int, list[Head]], None] | None = None,
 ) -> TrainedTask:
     """Train one head a fit, all in one job, and choose the number of epochs over the folds.
 
@@ -83,6 +90,7 @@ def train_task(
         settings: sizes and rates.
         seed: the same seed gives the same heads on the same machine.
         progress: told the epoch.
+        on_epoch: called with the number of epochs so far and the heads, for those who watch more than the losses.
     """
     job = _Job(data, fits, settings, seed)
     snapshots, rows = [], []
@@ -91,6 +99,8 @@ def train_task(
         heads = job.heads()
         snapshots.append(heads)
         rows += [job.watch(index, head, epoch) for index, head in enumerate(heads)]
+        if on_epoch:
+            on_epoch(epoch, heads)
         progress(f"train {data.task} heads", epoch, settings.max_epochs)
     history = pd.DataFrame(rows, columns=list(HISTORY_COLUMNS))
     epochs = choose_epochs(history, fits)
@@ -169,11 +179,11 @@ class _Job:
     def watch(self, index: int, head: Head, epoch: int) -> tuple[Any, ...]:
         """Return the history row of a fit: weighted loss and plain accuracy in the first view, without dropout."""
         fit = self._fits[index]
-        losses, correct = _losses(head.logits(self._data.features[0]), self._data.targets)
+        errors, correct = losses(head.logits(self._data.features[0]), self._data.targets)
         row: list[Any] = [self._data.task, fit.protocol, fit.fold, epoch]
         parts = [part & (self._data.targets >= 0) for part in (fit.train, fit.validation)]
-        row += [_mean(losses[part], self._weights[index, part]) for part in parts]
-        row += [_mean(correct[part], np.ones(int(part.sum()))) for part in parts]
+        row += [weighted_mean(errors[part], self._weights[index, part]) for part in parts]
+        row += [weighted_mean(correct[part], np.ones(int(part.sum()))) for part in parts]
         return tuple(row)
 
     def _batches(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]]:
@@ -225,18 +235,3 @@ def _one_hot(targets: NDArray[np.int64], task: Task) -> NDArray[np.float32]:
     if task == "binary":
         return targets[:, None].astype(np.float32)
     return np.eye(len(classes_of(task)), dtype=np.float32)[targets]
-
-
-def _losses(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the cross-entropy and the correctness of each image, (n,) both; meaningless where the class is -1."""
-    scores = logits.astype(np.float64)
-    if scores.shape[1] == 1:
-        scores = np.hstack([np.zeros_like(scores), scores])
-    log_sum = np.logaddexp.reduce(scores, axis=1)
-    return log_sum - np.take_along_axis(scores, targets[:, None], axis=1)[:, 0], (
-        scores.argmax(axis=1) == targets
-    ).astype(float)
-
-
-def _mean(values: NDArray[Any], weights: NDArray[Any]) -> float:
-    return float(np.average(values, weights=weights)) if weights.sum() > 0 else float("nan")
