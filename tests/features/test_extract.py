@@ -20,7 +20,8 @@ from lobule.features.engines import open_engine
 from lobule.features.extract import extract
 from lobule.features.spec import EncoderSpec
 from lobule.features.views import apply_view
-from tests.features.conftest import TINY, noise
+from tests.features.conftest import noise
+from tests.tiny_backbone import TINY
 
 ManifestOf = Callable[[int], Manifest]
 
@@ -113,7 +114,7 @@ from lobule.config import FeatureSettings
 from lobule.data.manifest import Manifest
 from lobule.features import extract as extraction
 from lobule.features.backbones import BACKBONES
-from tests.features.conftest import TINY
+from tests.tiny_backbone import TINY
 BACKBONES["tiny"] = TINY
 extraction._IMAGES_A_SHARD = 3
 def report(stage, done, total):

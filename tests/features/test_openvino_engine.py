@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from lobule.errors import DataError, VerificationError
 from lobule.features.openvino_engine import OpenVINOEngine, load_graph
-from tests.features.conftest import TINY, noise, write_tiny_graph
+from tests.features.conftest import noise
+from tests.tiny_backbone import TINY, write_tiny_graph
 
 
 @pytest.fixture
