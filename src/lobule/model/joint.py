@@ -118,10 +118,14 @@ def _compile(model: Any, heads: Mapping[Task, Head], learning_rate: float) -> No
         return keras.ops.sum(answer * y_true, axis=-1)
 
     kinds = {task: "BinaryCrossentropy" if task == "binary" else "CategoricalCrossentropy" for task in heads}
+    optimizer = keras.optimizers.Adam(learning_rate)
+    if sees_gpu():
+        # `compile` scales the loss by itself only where the outer model, too, is of mixed precision.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     # XLA pays on a GPU; on a processor TensorFlow's own convolutions are the faster ones.
     eager = keras_backend() == "tensorflow" and not sees_gpu()
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
+        optimizer=optimizer,
         loss={task: getattr(keras.losses, kind)(from_logits=True) for task, kind in kinds.items()},
         metrics={task: [keras.metrics.MeanMetricWrapper(hits, name="hits")] for task in heads},
         weighted_metrics={
