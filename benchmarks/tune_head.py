@@ -10,6 +10,7 @@ plain recipe on the same inner folds, by epoch: AUROC / balanced accuracy of the
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from lobule.data.scan import scan
 from lobule.data.split import split
 from lobule.features.extract import extract
 from lobule.model.fit import TaskData, mean_logits, train_task
+from lobule.model.head import Head
 from lobule.model.plan import Fit, targets_of
 
 OUTER_SEED = 1000
@@ -54,6 +56,9 @@ def main() -> None:
     cases = manifest.frame["case_id"].to_numpy(dtype=str)
     targets = {task: targets_of(manifest.frame, task) for task in ("binary", "subtype")}
 
+    def held_out(heads: Sequence[Head], features: np.ndarray) -> list[np.ndarray]:
+        return [mean_logits(head, features[:, fit.validation]) for head, fit in zip(heads, fits, strict=True)]
+
     def scores(logits: dict[str, list[np.ndarray]]) -> str:
         found = []
         for rows, group in groups:
@@ -81,17 +86,11 @@ def main() -> None:
         for task, known in targets.items():
             data = TaskData(task, features, known, cases)
 
-            def keep(epoch: int, heads: list, task: str = task, features: np.ndarray = features) -> None:
-                if epoch % 5 == 0 or epoch == 3:
-                    by_epoch.setdefault(epoch, {})[task] = [
-                        mean_logits(head, features[:, fit.validation]) for head, fit in zip(heads, fits, strict=True)
-                    ]
-
-            trained = train_task(data, fits, tried.head, seed=0, on_epoch=keep)
-            chosen[task] = [
-                mean_logits(head, features[:, fit.validation]) for head, fit in zip(trained.heads, fits, strict=True)
-            ]
-            print(task, sorted(trained.epochs))
+            watched: dict[int, list[Head]] = {}
+            trained = train_task(data, fits, tried.head, seed=0, on_epoch=watched.__setitem__)
+            chosen[task] = held_out(trained.heads, features)
+            for epoch in filter(lambda epoch: epoch % 5 == 0, watched):
+                by_epoch.setdefault(epoch, {})[task] = held_out(watched[epoch], features)
         print(trial)
         for epoch, logits in sorted(by_epoch.items()):
             print(f"  epoch {epoch:<7}", scores(logits))
