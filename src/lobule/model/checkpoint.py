@@ -37,7 +37,7 @@ class Checkpoint:
         weights: the trainable variables now.
         optimizer: the variables of the optimizer now.
         best_weights: the trainable variables at the best epoch.
-        best_logits: by task, validation logits (n_validation, C) at the best epoch.
+        logits: after each epoch, by task, the validation logits (n_validation, C).
     """
 
     key: str
@@ -48,7 +48,7 @@ class Checkpoint:
     weights: Tensors
     optimizer: Tensors
     best_weights: Tensors
-    best_logits: Mapping[Task, NDArray[np.float32]]
+    logits: tuple[Mapping[Task, NDArray[np.float32]], ...]
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -59,7 +59,8 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     tensors: dict[str, NDArray[Any]] = {_RECORD: np.frombuffer(json.dumps(record).encode(), dtype=np.uint8)}
     for group in ("weights", "optimizer", "best_weights"):
         tensors |= {f"{group}/{place}": value for place, value in enumerate(getattr(checkpoint, group))}
-    tensors |= {f"best_logits/{task}": value for task, value in checkpoint.best_logits.items()}
+    for place, logits in enumerate(checkpoint.logits):
+        tensors |= {f"logits/{place}/{task}": value for task, value in logits.items()}
     write_atomically(path, save({name: np.array(value, order="C") for name, value in tensors.items()}))
 
 
@@ -81,9 +82,13 @@ def read_checkpoint(path: Path, key: str) -> Checkpoint | None:
         weights=_group(tensors, "weights"),
         optimizer=_group(tensors, "optimizer"),
         best_weights=_group(tensors, "best_weights"),
-        best_logits={task: tensors[f"best_logits/{task}"] for task in TASKS if f"best_logits/{task}" in tensors},
+        logits=tuple(_logits(tensors, place) for place in range(record["epoch"])),
     )
 
 
 def _group(tensors: Mapping[str, NDArray[Any]], group: str) -> Tensors:
     return tuple(tensors[f"{group}/{place}"] for place in range(sum(name.startswith(f"{group}/") for name in tensors)))
+
+
+def _logits(tensors: Mapping[str, NDArray[Any]], place: int) -> dict[Task, NDArray[np.float32]]:
+    return {task: tensors[f"logits/{place}/{task}"] for task in TASKS if f"logits/{place}/{task}" in tensors}

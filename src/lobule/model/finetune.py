@@ -89,7 +89,8 @@ class Finetuned:
         heads: by task.
         best_epoch: the epoch of the lowest validation loss (tasks added), from 1 within this stage; without
             validation images the last.
-        logits: by task, (n_validation, C), averaged over `features.views`, in the order of the images.
+        logits_of_epochs: after each epoch, by task, (n_validation, C), averaged over `features.views`, in the order of
+            the images. All epochs are here so that a fold can be predicted at an epoch that other folds chose.
         history: the columns `HISTORY_COLUMNS`. Training values are the running means of the epoch, with augmentation
             and dropout; validation values are those of the averaged logits. Losses are weighted, accuracies plain.
     """
@@ -97,8 +98,13 @@ class Finetuned:
     encoder: EncoderSpec
     heads: Mapping[Task, Head]
     best_epoch: int
-    logits: Mapping[Task, NDArray[np.float32]]
+    logits_of_epochs: tuple[Mapping[Task, NDArray[np.float32]], ...]
     history: pd.DataFrame
+
+    @property
+    def logits(self) -> Mapping[Task, NDArray[np.float32]]:
+        """By task, the validation logits (n_validation, C) at the best epoch."""
+        return self.logits_of_epochs[self.best_epoch - 1]
 
 
 def finetune_once(
@@ -196,11 +202,11 @@ class _Training:
             weights=weights,
             optimizer=_arrays(model.optimizer.variables),
             best_weights=weights,
-            best_logits=logits,
+            logits=(*(before.logits if before else ()), logits),
         )
         if before is None or loss < before.best_loss or not self._fit.validation.any():
             return now
-        best = ("best_epoch", "best_loss", "best_weights", "best_logits")
+        best = ("best_epoch", "best_loss", "best_weights")
         return replace(now, **{name: getattr(before, name) for name in best})
 
     def finish(self, state: Checkpoint, path: Path) -> Finetuned:
@@ -209,9 +215,8 @@ class _Training:
         _save_weights(self._joint.backbone, path)
         spec = self._plan.encoder
         encoder = replace(spec, weights=finetuned_weights(path, spec.architecture))
-        logits = {task: state.best_logits[task] for task in self._tasks}
         history = pd.DataFrame(state.rows, columns=list(HISTORY_COLUMNS))
-        return Finetuned(encoder, self._joint.heads, state.best_epoch, logits, history)
+        return Finetuned(encoder, self._joint.heads, state.best_epoch, state.logits, history)
 
     def _batches(self, epoch: int) -> Iterator[tuple[NDArray[np.float32], dict[str, Any], dict[str, Any]]]:
         seed, size = self._plan.config.seed, self._plan.config.finetune.batch_size
