@@ -1,4 +1,4 @@
-"""What every test stands on: the real sample when it is there, and a cache of its own."""
+"""What every test stands on: the real sample when it is there, synthetic tissue, a run, and a cache of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from lobule.data.phantom import PhantomSummary, write_phantom
+from lobule.pipeline import Run, train
+from tests.runs import QUICK
+from tests.tiny_backbone import install_tiny_graph, tiny_backbone
 
 # A slow machine is no reason to fail: no test asserts a time.
 settings.register_profile("lobule", deadline=None, print_blob=True)
@@ -25,3 +30,18 @@ def shared() -> Path:
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOBULE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> PhantomSummary:
+    """Return synthetic tissue: 16 cases of 4 small images; only to be read."""
+    return write_phantom(tmp_path_factory.mktemp("phantom"), cases=16, images_per_case=4, size=(92, 140))
+
+
+@pytest.fixture(scope="session")
+def finished(phantom: PhantomSummary, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return an undisturbed run of the settings `QUICK` on the phantom; only to be read."""
+    with pytest.MonkeyPatch.context() as patch, tiny_backbone():
+        patch.setenv("LOBULE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        install_tiny_graph()
+        return train(phantom.folder, tmp_path_factory.mktemp("finished") / "run", config=QUICK, command="lobule train")

@@ -22,8 +22,23 @@ def test_the_same_arguments_open_the_same_run(tmp_path: Path) -> None:
     assert RunFolder.open(tmp_path / "run", _ARGUMENTS).is_done
 
 
-def test_other_arguments_are_refused_and_named(tmp_path: Path) -> None:
+def test_nothing_is_written_before_there_is_something_to_note(tmp_path: Path) -> None:
     RunFolder.open(tmp_path / "run", _ARGUMENTS)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_start_killed_in_its_first_write_is_no_obstacle_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / ".run.json.77.tmp").write_text("{")
+    run = RunFolder.open(tmp_path, _ARGUMENTS)
+    run.note(dataset_sha256="a")
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / ".split.png.77.tmp").write_text("")
+    run.finish()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["figures", "run.json"]
+
+
+def test_other_arguments_are_refused_and_named(tmp_path: Path) -> None:
+    RunFolder.open(tmp_path / "run", _ARGUMENTS).save()
     with pytest.raises(RunError, match=r"config\.seed was 0, received 1"):
         RunFolder.open(tmp_path / "run", {"data": "/images", "config": {"seed": 1, "views": ["identity"]}})
 
@@ -49,7 +64,7 @@ def test_a_damaged_record_is_named(tmp_path: Path, content: str) -> None:
 
 
 def test_the_record_says_with_what_it_was_run(tmp_path: Path) -> None:
-    RunFolder.open(tmp_path / "run", _ARGUMENTS)
+    RunFolder.open(tmp_path / "run", _ARGUMENTS).save()
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["environment"]["packages"]["numpy"]
     assert record["status"] == "running"

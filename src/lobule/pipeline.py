@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,10 @@ from lobule.data.failures import write_failures
 from lobule.data.phantom import is_phantom
 from lobule.data.scan import scan
 from lobule.data.split import Split, split
-from lobule.errors import RunError
+from lobule.errors import LeakageError, RunError, SplitError
 from lobule.evaluation.metrics import Metrics, evaluate
-from lobule.features.extract import extract
+from lobule.features.extract import extract_spec
+from lobule.features.spec import encoder_spec
 from lobule.inference.gallery import Lens, gallery_of
 from lobule.model.fit import HISTORY_COLUMNS
 from lobule.model.held_out import held_out_predictions
@@ -25,6 +26,7 @@ from lobule.model.ship import ship
 from lobule.model.stages import finetune, train_heads
 from lobule.progress import Progress, silent
 from lobule.provenance import digest_of_file, write_atomically
+from lobule.report.card import summarise
 from lobule.report.html import write_report
 from lobule.report.inputs import Banner, ReportInputs
 from lobule.run_folder import RunFolder
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from lobule.data.manifest import Failure, Manifest
     from lobule.evaluation.predictions import Predictions
     from lobule.features.extract import Features
+    from lobule.features.spec import EncoderSpec
     from lobule.model.plan import Fit
     from lobule.model.stages import Trained
 
@@ -76,18 +79,18 @@ class _Material:
 
 
 def train(
-    data: Path,
-    out: Path,
+    data: Path | str,
+    out: Path | str,
     *,
     config: Config | None = None,
-    split_file: Path | None = None,
+    split_file: Path | str | None = None,
     command: str = "",
     progress: Progress = silent,
 ) -> Run:
     """Train, evaluate, explain and save a classifier for both tasks.
 
     Repeating the call on the same run folder resumes it, or returns at once where it is done; the result is the same
-    as of an undisturbed run.
+    as of an undisturbed run. Nothing is written before data, split and weights are known to be usable.
 
     Args:
         data: folder of images, manifest or CSV.
@@ -101,15 +104,18 @@ def train(
         LobuleError: the data, the settings, the weights or the run folder cannot be used; LeakageError where
             `split_file` leaks.
     """
-    config = config or Config()
+    data, out, config = Path(data), Path(out), config or Config()
+    split_file = Path(split_file) if split_file else None
+    _refuse_nesting(data, out)
     folder = RunFolder.open(out, _arguments(data, config, split_file), command=command)
     if folder.is_done:
         return Run(out, Metrics.read(out / "metrics.json"), int(folder.record["n_failures"]), was_done=True)
-    write_atomically(out / "config.yaml", config.to_yaml())
     with folder.timed("data"):
-        material = _gather(folder, data, config, split_file, progress)
+        material = _gather(data, config, split_file, progress)
+        encoder = encoder_spec(config.features, seed=config.seed)
+        _write_material(folder, material, config)
     with folder.timed("features"):
-        features = extract(material.manifest, config.features, seed=config.seed, progress=progress)
+        features = extract_spec(material.manifest, encoder, views=config.features.views, progress=progress)
     with folder.timed("training"):
         trained = train_heads(material.manifest, features, material.fits, config=config, progress=progress)
         if config.finetune.blocks:
@@ -127,7 +133,7 @@ def train(
             metrics,
             config=config,
             name=f"{features.spec.backbone} of run {folder.run_id}",
-            is_synthetic=material.is_synthetic,
+            data=summarise(material.manifest, group_by=material.split.group_by, synthetic=material.is_synthetic),
         )
     with folder.timed("report"):
         _report(folder, material, trained, predictions, metrics, config)
@@ -144,8 +150,14 @@ def _arguments(data: Path, config: Config, split_file: Path | None) -> dict[str,
     }
 
 
-def _gather(folder: RunFolder, data: Path, config: Config, split_file: Path | None, progress: Progress) -> _Material:
-    """Scan, audit, clean and divide; write what was found."""
+def _refuse_nesting(data: Path, out: Path) -> None:
+    """A run's own figures must not become images of its data."""
+    if data.is_dir() and out.resolve().is_relative_to(data.resolve()):
+        raise RunError(f"--out {out}: lies inside the folder of the images, {data}; name a folder outside it.")
+
+
+def _gather(data: Path, config: Config, split_file: Path | None, progress: Progress) -> _Material:
+    """Scan, audit, clean and divide."""
     scanned = scan(data, settings=config.data, progress=progress)
     if (scanned.manifest.frame["pixel_sha256"] == "").any():
         raise RunError(
@@ -153,18 +165,35 @@ def _gather(folder: RunFolder, data: Path, config: Config, split_file: Path | No
         )
     found = audit(scanned.manifest)
     manifest = apply_policy(scanned.manifest, found)
-    folder.note(dataset_sha256=manifest.digest, n_failures=len(scanned.failures))
-    divided = (
-        Split.read(split_file, manifest)
-        if split_file
-        else split(manifest, config.data, seed=config.seed, policy=_POLICY)
-    )
-    manifest.write(folder.path / "manifest.csv")
-    write_failures(folder.path / "failures.csv", scanned.failures)
-    write_atomically(folder.path / "audit.json", json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")
-    divided.write(folder.path / "split.json", manifest)
+    if split_file:
+        divided = _read_split(split_file, scanned.manifest, manifest, config)
+    else:
+        divided = split(manifest, config.data, seed=config.seed, policy=_POLICY)
     fits = plan_fits(divided.fold_of(manifest), divided.is_validation(manifest))
     return _Material(manifest, scanned.failures, found, divided, fits, is_phantom(data))
+
+
+def _read_split(path: Path, scanned: Manifest, cleaned: Manifest, config: Config) -> Split:
+    """Read a split of the images as they were found, or as they are left; its groups are those of the settings."""
+    try:
+        divided = Split.read(path, cleaned)
+    except LeakageError:
+        raise
+    except SplitError:
+        divided = Split.read(path, scanned).kept(cleaned, policy=_POLICY)
+    replace(divided, group_by=config.data.group).check(cleaned)
+    return divided
+
+
+def _write_material(folder: RunFolder, material: _Material, config: Config) -> None:
+    """Write what the run stands on; data that have changed since an earlier start are refused before that."""
+    folder.note(dataset_sha256=material.manifest.digest, n_failures=len(material.failures))
+    write_atomically(folder.path / "config.yaml", config.to_yaml())
+    material.manifest.write(folder.path / "manifest.csv")
+    write_failures(folder.path / "failures.csv", material.failures)
+    audited = json.dumps(material.audit.to_json(), indent=2, ensure_ascii=False)
+    write_atomically(folder.path / "audit.json", audited + "\n")
+    material.split.write(folder.path / "split.json", material.manifest)
 
 
 def _evaluate(
@@ -220,16 +249,17 @@ def _report(
         config=config,
         run=folder.record,
         gallery=gallery_of(predictions, material.manifest, lenses, n=config.report.gallery),
-        banners=_banners(config),
+        banners=_banners(config, spec),
         synthetic=material.is_synthetic,
     )
     write_report(inputs, folder.path / "report.html")
 
 
-def _banners(config: Config) -> tuple[Banner, ...]:
-    """Return what a reader must know of fine-tuning: which numbers it is in, and how its epochs were chosen."""
+def _banners(config: Config, spec: EncoderSpec) -> tuple[Banner, ...]:
+    """Return what a reader must know of the weights, and which numbers fine-tuning is in."""
+    noted = (Banner(severity="info", text=spec.weights.note),) if spec.weights.note else ()
     if not config.finetune.blocks:
-        return ()
+        return noted
     where = (
         "holdout and folds"
         if config.finetune.folds
@@ -239,7 +269,7 @@ def _banners(config: Config) -> tuple[Banner, ...]:
         f"The shipped model was fine-tuned. Numbers with fine-tuning: {where}. Its number of epochs was chosen on the "
         "same images that are scored, which flatters those numbers."
     )
-    return (Banner(severity="warning", text=text),)
+    return (*noted, Banner(severity="warning", text=text))
 
 
 def recorded_data(run: Path) -> Path:

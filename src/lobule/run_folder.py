@@ -36,7 +36,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path, arguments: Mapping[str, Any], *, command: str = "") -> RunFolder:
-        """Create a run folder, or open the one that the same arguments have left.
+        """Open the run folder that the same arguments have left, or a new one; nothing is written before `note`.
 
         Args:
             path: the folder.
@@ -50,7 +50,7 @@ class RunFolder:
             record = cls.read_record(path)
             _refuse_other_arguments(path, record.get("arguments", {}), arguments)
             return cls(path, record)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and (not path.is_dir() or any(entry not in _litter(path) for entry in path.iterdir())):
             raise RunError(f"--out {path}: exists and is no run folder of Lobule; name a new or empty folder.")
         record = {
             "schema_version": _SCHEMA_VERSION,
@@ -63,9 +63,7 @@ class RunFolder:
             "started": now(),
             "seconds": {},
         }
-        folder = cls(path, record)
-        folder.save()
-        return folder
+        return cls(path, record)
 
     @staticmethod
     def read_record(path: Path) -> dict[str, Any]:
@@ -117,13 +115,20 @@ class RunFolder:
         self.record["seconds"][stage] = round(time.perf_counter() - start, 2)
 
     def finish(self) -> None:
-        """Mark the run as done."""
+        """Mark the run as done; what killed starts of it left half written goes."""
+        for unfinished in _litter(self.path):
+            unfinished.unlink(missing_ok=True)
         self.record.update(status="done", finished=now())
         self.save()
 
     def save(self) -> None:
         """Write run.json, atomically."""
         write_atomically(self.path / _RECORD, json.dumps(self.record, indent=2, ensure_ascii=False) + "\n")
+
+
+def _litter(path: Path) -> set[Path]:
+    """Return what `write_atomically` leaves, in the folder and below it, where it is killed."""
+    return {file for file in path.rglob(".*.tmp") if file.is_file()}
 
 
 def _refuse_other_arguments(path: Path, recorded: Mapping[str, Any], received: Mapping[str, Any]) -> None:

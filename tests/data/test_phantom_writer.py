@@ -18,11 +18,6 @@ from lobule.taxonomy import LABELS, MAGNIFICATIONS, SUBTYPES
 SIZE = (92, 140)
 
 
-@pytest.fixture(scope="module")
-def phantom(tmp_path_factory: pytest.TempPathFactory) -> PhantomSummary:
-    return write_phantom(tmp_path_factory.mktemp("phantom"), cases=16, images_per_case=4, size=SIZE)
-
-
 def images_of(summary: PhantomSummary) -> list[Path]:
     return sorted(summary.images.rglob("*.png"))
 

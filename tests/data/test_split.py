@@ -226,6 +226,17 @@ def test_a_file_that_is_no_split_is_refused(content: str, tmp_path: Path) -> Non
         Split.read(tmp_path / "absent.json", simple(2, 2))
 
 
+def test_what_is_left_of_the_images_stays_where_it_was() -> None:
+    manifest = simple(6, 6)
+    divided = split(manifest, DataSettings(folds=3), seed=0)
+    left = manifest.select([name for name in manifest.frame["image_id"] if name != divided.folds[0][0]])
+    kept = divided.kept(left, policy="one is gone")
+    assert kept.folds == (divided.folds[0][1:], *divided.folds[1:])
+    assert (kept.policy, kept.dataset_sha256) == ("one is gone", left.digest)
+    with pytest.raises(SplitError, match="fold 1 is empty"):
+        divided.kept(manifest.select([*divided.folds[1], *divided.folds[2]]), policy="")
+
+
 def test_an_image_that_is_not_in_the_split_is_named() -> None:
     made = split(simple(4, 4), DataSettings(folds=2), seed=0)
     with pytest.raises(SplitError, match="b04"):

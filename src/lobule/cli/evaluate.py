@@ -10,6 +10,7 @@ import typer
 from lobule.cli.console import disclaim, say, show_json, shown_progress
 from lobule.cli.options import AsJson, Seed
 from lobule.cli.scores import show_scores
+from lobule.errors import ConfigError
 
 __all__ = ["evaluate"]
 
@@ -26,6 +27,8 @@ def evaluate(
     from lobule.evaluation.metrics import evaluate as score
     from lobule.evaluation.predictions import Predictions
 
+    if (out / "run.json").exists():
+        raise ConfigError(f"--out {out}: is a run folder, whose own results stay; name another folder.")
     predictions = Predictions.read(source / "predictions.csv" if source.is_dir() else source)
     with shown_progress() as progress:
         metrics = score(predictions, bootstrap=bootstrap, seed=seed or 0, threshold=threshold, progress=progress)

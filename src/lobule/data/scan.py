@@ -23,6 +23,7 @@ from lobule.progress import Progress, silent
 
 __all__ = ["ScanResult", "scan"]
 
+_DEFAULTS = DataSettings()
 _KINDS = "a folder of images, a CSV (a manifest or your own), or a .txt of BreakHis file names"
 
 
@@ -42,9 +43,9 @@ class ScanResult:
 
 
 def scan(
-    source: Path,
+    source: Path | str,
     *,
-    settings: DataSettings,
+    settings: DataSettings = _DEFAULTS,
     cache: bool = True,
     progress: Progress | None = None,
 ) -> ScanResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from lobule.taxonomy import LABELS, SUBTYPES
 
 __all__ = ["Split", "describe", "split"]
 
+_DEFAULTS = DataSettings()
 _SCHEMA_VERSION = 1
 _AS_GIVEN = "images as listed in the manifest"
 _GROUP_COLUMN = {"case": "case_id", "patient": "patient_id", "image": "image_id"}
@@ -65,6 +66,33 @@ class Split:
         groups = _groups_of(manifest, self.group_by)
         _check_parts({"train": self.train, "validation": self.validation}, groups, self.group_by)
         _check_parts({f"fold {i}": fold for i, fold in enumerate(self.folds, 1)}, groups, self.group_by)
+
+    def kept(self, manifest: Manifest, *, policy: str) -> Split:
+        """Return the same division of fewer images: of those that a manifest still has.
+
+        Args:
+            manifest: what is left of the images that were divided.
+            policy: in words, why the others are gone.
+
+        Raises:
+            SplitError: a part would be empty, or the manifest has other images.
+            LeakageError: an image or a group stands on both sides.
+        """
+        left = set(manifest.frame["image_id"])
+
+        def of(images: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(image for image in images if image in left)
+
+        made = replace(
+            self,
+            policy=policy,
+            dataset_sha256=manifest.digest,
+            train=of(self.train),
+            validation=of(self.validation),
+            folds=tuple(of(fold) for fold in self.folds),
+        )
+        made.check(manifest)
+        return made
 
     def fold_of(self, manifest: Manifest) -> NDArray[np.int64]:
         """Return the fold of each row of the manifest (or of a selection of it), (n,), from 0."""
@@ -111,7 +139,7 @@ class Split:
         return loaded
 
 
-def split(manifest: Manifest, settings: DataSettings, *, seed: int, policy: str = _AS_GIVEN) -> Split:
+def split(manifest: Manifest, settings: DataSettings = _DEFAULTS, *, seed: int = 0, policy: str = _AS_GIVEN) -> Split:
     """Divide a manifest into `settings.folds` folds and, separately, a holdout, by `settings.group`.
 
     Images, labels, cases of each label, subtypes and (lightly) magnifications are balanced as far as the groups

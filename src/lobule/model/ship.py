@@ -8,7 +8,7 @@ from lobule.evaluation.summary import summary
 from lobule.features.convert import graph_of
 from lobule.model.bundle import write_bundle
 from lobule.model.bundle_record import BackboneRecord, BundleRecord, Preprocessing, Threshold, TrainingData
-from lobule.report.card import model_card, summarise
+from lobule.report.card import model_card
 from lobule.taxonomy import classes_of
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lobule.evaluation.metrics import Metrics
     from lobule.features.spec import EncoderSpec
     from lobule.model.head import Head
+    from lobule.report.card import DataSummary
     from lobule.taxonomy import Task
 
 __all__ = ["ship"]
@@ -36,7 +37,7 @@ def ship(
     *,
     config: Config,
     name: str,
-    is_synthetic: bool = False,
+    data: DataSummary,
 ) -> Path:
     """Write the bundle.
 
@@ -48,7 +49,7 @@ def ship(
         metrics: what the card states.
         config: the run's settings.
         name: what the card calls the model.
-        is_synthetic: whether the images were drawn by a program; the card says so.
+        data: what the card says of the images.
     """
     record = BundleRecord(
         classes={task: classes_of(task) for task in heads},
@@ -62,7 +63,7 @@ def ship(
     )
     card = model_card(
         metrics,
-        summarise(trained_on, group_by=config.data.group, synthetic=is_synthetic),
+        data,
         config=config,
         model_id=name,
         input_size=record.input_size,
