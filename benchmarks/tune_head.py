@@ -21,8 +21,9 @@ from lobule.controls.logistic import logistic_logits
 from lobule.data.scan import scan
 from lobule.data.split import split
 from lobule.features.extract import extract
-from lobule.model.fit import TaskData, mean_logits, train_task
+from lobule.model.fit import mean_logits, train_task
 from lobule.model.head import Head
+from lobule.model.parallel_heads import TaskData
 from lobule.model.plan import Fit, targets_of
 
 OUTER_SEED = 1000

@@ -13,7 +13,7 @@ from lobule.errors import ConfigError
 
 @given(
     seed=st.integers(0, 2**31 - 1),
-    hidden=st.integers(0, 4096),
+    hidden=st.integers(0, 1024).map(lambda units: 4 * units),
     labels=st.dictionaries(st.text(min_size=1), st.sampled_from(["benign", "malignant"]), max_size=3),
 )
 def test_yaml_reads_back_to_the_same_settings(seed: int, hidden: int, labels: dict[str, str]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from lobule.errors import ConfigError
 
@@ -90,6 +90,12 @@ class HeadSettings(_Settings):
     """The fully connected head and how it is trained."""
 
     hidden: int = Field(256, ge=0, le=4096, description="Units of the hidden layer; 0: no hidden layer.")
+    members: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="Equal parts of the hidden layer, each trained to answer alone; the head is their mean.",
+    )
     dropout: float = Field(0.5, ge=0, lt=1, description="Dropout before the output layer.")
     input_dropout: float = Field(0.5, ge=0, lt=1, description="Dropout on the standardised features.")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Adam's learning rate.")
@@ -103,6 +109,12 @@ class HeadSettings(_Settings):
         le=1,
         description="0: every image counts the same; 1: every case counts the same; between: a power.",
     )
+
+    @model_validator(mode="after")
+    def _check_members(self) -> Self:
+        if self.hidden % self.members:
+            raise ValueError(f"head.members {self.members} must divide head.hidden {self.hidden}")
+        return self
 
 
 class FinetuneSettings(_Settings):

@@ -142,3 +142,10 @@ def test_pretrained_graphs_agree(shared: Path, name: str, file: str) -> None:
     graph = graph_of(_spec(backbone=name, weights=str(shared / "weights" / file)))
     parity = json.loads(graph.with_name("parity.json").read_text())
     assert parity["largest_relative_difference"] < 1e-4
+
+
+@pytest.mark.slow
+def test_dead_ends_of_custom_gradients_are_no_outputs() -> None:
+    graph = graph_of(_spec(backbone="efficientnetv2-b0", weights="none"))
+    parity = json.loads(graph.with_name("parity.json").read_text())
+    assert parity["largest_relative_difference"] < 1e-3

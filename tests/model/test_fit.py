@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from lobule.config import HeadSettings
-from lobule.model.fit import HISTORY_COLUMNS, TaskData, TrainedTask, choose_epochs, mean_logits, train_task
+from lobule.model.fit import HISTORY_COLUMNS, TrainedTask, choose_epochs, mean_logits, train_task
+from lobule.model.parallel_heads import ParallelHeads, TaskData
 from lobule.model.plan import Fit, plan_fits
 from lobule.taxonomy import Task
 
@@ -92,6 +93,20 @@ def test_without_a_hidden_layer_the_head_is_linear() -> None:
     x = np.random.default_rng(0).normal(size=(2, 12)).astype(np.float32)
     middle = head.logits(x.mean(axis=0, keepdims=True))
     np.testing.assert_allclose(middle[0], head.logits(x).mean(axis=0), rtol=1e-4)
+
+
+def test_a_head_is_the_mean_of_its_members() -> None:
+    data = _data("subtype")
+    fits = plan_fits(_FOLD_OF, _FOLD_OF == 0)
+    heads = ParallelHeads(data, fits, _SETTINGS, seed=0)
+    heads.run_epoch()
+    kernel, bias, output, output_bias = (np.array(tensor[1]) for tensor in heads._model.get_weights())
+    head = heads.heads()[1]
+    standardised = (data.features[0] - head.mean) / head.scale
+    members = [
+        np.maximum(standardised @ kernel[m] + bias[m], 0) @ output[m] + output_bias[m] for m in range(_SETTINGS.members)
+    ]
+    np.testing.assert_allclose(head.logits(data.features[0]), np.mean(members, axis=0), rtol=1e-4, atol=1e-5)
 
 
 def _history(best: list[int], epochs: int = 6) -> pd.DataFrame:

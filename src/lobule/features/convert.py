@@ -175,11 +175,15 @@ def _save_graph(model: Any, xml: Path) -> None:
         frozen_graph = Path(scratch) / "graph.pb"
         frozen_graph.write_bytes(concrete.graph.as_graph_def().SerializeToString())
         graph = ov.Core().read_model(frozen_graph)
-        _name(graph)
+        _name(graph, wanted={output.name for output in concrete.outputs})
         ov.save_model(graph, xml, compress_to_fp16=False)
 
 
-def _name(graph: Any) -> None:
+def _name(graph: Any, *, wanted: set[str]) -> None:
+    # Custom gradients (swish) leave dead ends in the graph that OpenVINO takes for outputs.
+    for output in graph.outputs:
+        if not output.get_names() & wanted:
+            graph.remove_result(output.node)
     (image,) = graph.inputs
     image.get_tensor().set_names({"image"})
     for output in graph.outputs:

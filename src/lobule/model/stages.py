@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from lobule.model.finetune import Examples, FinetunePlan, finetune_once, training_folder
-from lobule.model.fit import TaskData, mean_logits, train_task
+from lobule.model.fit import mean_logits, train_task
 from lobule.model.image_source import open_images
+from lobule.model.parallel_heads import TaskData
 from lobule.model.plan import targets_of, trainable_tasks
 from lobule.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -57,13 +58,15 @@ class Trained:
         """The heads of the final model."""
         return {task: heads[-1] for task, heads in self.heads.items()}
 
-    def with_finetuned(self, index: int, result: Finetuned) -> Trained:
+    def with_finetuned(
+        self, index: int, result: Finetuned, logits_of_validation: Mapping[Task, NDArray[np.float32]]
+    ) -> Trained:
         """Return the same with one fit replaced by its fine-tuned self."""
         return replace(
             self,
             encoders=_put(self.encoders, index, result.encoder),
             heads={task: _put(heads, index, result.heads[task]) for task, heads in self.heads.items()},
-            logits={task: _put(logits, index, result.logits[task]) for task, logits in self.logits.items()},
+            logits={task: _put(logits, index, logits_of_validation[task]) for task, logits in self.logits.items()},
             history=pd.concat([self.history, result.history], ignore_index=True),
         )
 
@@ -103,6 +106,8 @@ def finetune(
 ) -> Trained:
     """Fine-tune the holdout (and the folds, if asked), then the final model for the number of epochs found so.
 
+    A fold is predicted at the median best epoch of the *other* folds; the holdout at its own best, which flatters it.
+
     Args:
         trained: the frozen stage.
         manifest: the images.
@@ -119,18 +124,24 @@ def finetune(
     )
     plan = FinetunePlan(trained.encoders[0], config, config.finetune.epochs, first_epoch=config.head.max_epochs + 1)
     asked = {"holdout", "folds"} if config.finetune.folds else {"holdout"}
-    best: list[int] = []
+    results: dict[int, Finetuned] = {}
     for index, fit in enumerate(fits):
         if fit.protocol == "final":
-            plan = replace(plan, epochs=round(float(np.median(best))))
+            plan = replace(plan, epochs=_median_epoch(results.values()))
         elif fit.protocol not in asked:
             continue
         heads = {task: of_fits[index] for task, of_fits in trained.heads.items()}
         folder = training_folder(run, fit)
-        result = finetune_once(examples, fit, heads=heads, plan=plan, folder=folder, progress=progress)
-        best.append(result.best_epoch)
-        trained = trained.with_finetuned(index, result)
+        results[index] = finetune_once(examples, fit, heads=heads, plan=plan, folder=folder, progress=progress)
+    for index, result in results.items():
+        others = [other for key, other in results.items() if key != index and fits[key].protocol == "folds"]
+        chosen = _median_epoch(others) if fits[index].protocol == "folds" and others else result.best_epoch
+        trained = trained.with_finetuned(index, result, result.logits_of_epochs[chosen - 1])
     return trained
+
+
+def _median_epoch(results: Iterable[Finetuned]) -> int:
+    return round(float(np.median([result.best_epoch for result in results])))
 
 
 def _put(items: Sequence[_Item], index: int, item: _Item) -> list[_Item]:
