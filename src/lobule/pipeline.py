@@ -266,8 +266,8 @@ def _banners(config: Config, spec: EncoderSpec) -> tuple[Banner, ...]:
         else "holdout only; the folds (the headline) are of frozen features"
     )
     text = (
-        f"The shipped model was fine-tuned. Numbers with fine-tuning: {where}. The holdout's number of epochs was chosen "
-        "on the same images that are scored, which flatters its numbers."
+        f"The shipped model was fine-tuned. Numbers with fine-tuning: {where}. The holdout's number of epochs was "
+        "chosen on the same images that are scored, which flatters its numbers."
     )
     return (*noted, Banner(severity="warning", text=text))
 
