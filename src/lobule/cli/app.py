@@ -63,7 +63,10 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     try:
-        code = app([word for word in given if word != "--debug"], standalone_mode=False) or 0
+        words = [word for word in given if word != "--debug"]
+        code = app(words, prog_name="lobule", standalone_mode=False) or 0
+        if code == _INTERRUPTED:  # some versions of typer turn the interruption into this code
+            raise KeyboardInterrupt
     except LobuleError as error:
         code = _report(str(error), error.exit_code, debug=debug)
     except _UsageError as error:
