@@ -43,7 +43,7 @@ def test_an_interrupted_write_leaves_the_old_content(tmp_path: Path, monkeypatch
     def fail(_descriptor: int) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(provenance.os, "fsync", fail)
+    monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(OSError, match="no space"):
         provenance.write_atomically(file, "new")
     assert file.read_text() == "old"

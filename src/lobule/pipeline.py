@@ -15,11 +15,11 @@ from lobule.data.phantom import is_phantom
 from lobule.data.scan import scan
 from lobule.data.split import Split, split
 from lobule.errors import LeakageError, RunError, SplitError
+from lobule.evaluation.columns import HISTORY_COLUMNS
 from lobule.evaluation.metrics import Metrics, evaluate
 from lobule.features.extract import extract_spec
 from lobule.features.spec import encoder_spec
 from lobule.inference.gallery import Lens, gallery_of
-from lobule.model.fit import HISTORY_COLUMNS
 from lobule.model.held_out import held_out_predictions
 from lobule.model.plan import plan_fits
 from lobule.model.ship import ship

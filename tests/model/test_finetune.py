@@ -16,6 +16,7 @@ import pytest
 
 from lobule.config import load_config
 from lobule.errors import ConfigError, DataError
+from lobule.evaluation.columns import HISTORY_COLUMNS
 from lobule.features.backbones import backbone
 from lobule.features.build import build, build_spec
 from lobule.features.convert import graph_of
@@ -24,7 +25,6 @@ from lobule.features.spec import encoder_spec
 from lobule.features.views import apply_view
 from lobule.features.weights import resolve_weights
 from lobule.model.finetune import CHECKPOINT_FILE, WEIGHTS_FILE, Finetuned, FinetunePlan, finetune_once, training_folder
-from lobule.model.fit import HISTORY_COLUMNS
 from lobule.model.head import Head
 from lobule.model.image_source import open_images
 from lobule.model.joint import build_joint, unfreeze

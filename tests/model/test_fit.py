@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from lobule.config import HeadSettings
-from lobule.model.fit import HISTORY_COLUMNS, TrainedTask, choose_epochs, mean_logits, train_task
+from lobule.evaluation.columns import HISTORY_COLUMNS
+from lobule.model.fit import TrainedTask, choose_epochs, mean_logits, train_task
 from lobule.model.parallel_heads import ParallelHeads, TaskData
 from lobule.model.plan import Fit, plan_fits
 from lobule.taxonomy import Task

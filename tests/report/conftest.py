@@ -14,10 +14,11 @@ from lobule.config import Config
 from lobule.data.audit import audit
 from lobule.data.manifest import Manifest
 from lobule.data.split import Split, split
+from lobule.evaluation.columns import HISTORY_COLUMNS
 from lobule.evaluation.metrics import Metrics, evaluate
 from lobule.evaluation.predictions import Predictions, assemble_predictions
 from lobule.report.figures import FigureFile, write_figures
-from lobule.report.inputs import HISTORY_COLUMNS, GalleryItem, ReportInputs
+from lobule.report.inputs import GalleryItem, ReportInputs
 from lobule.taxonomy import LABEL_OF_SUBTYPE, SUBTYPE_OF_CODE, SUBTYPES
 
 _CASES = {"A": 3, "F": 6, "PT": 2, "TA": 4, "DC": 20, "LC": 5, "MC": 6, "PC": 5}

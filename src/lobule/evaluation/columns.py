@@ -1,4 +1,4 @@
-"""The columns of predictions.csv: their order, their types and what each may hold."""
+"""The columns of predictions.csv (order, types, what each may hold) and of history.csv."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lobule.errors import DataError
 from lobule.taxonomy import LABEL_OF_SUBTYPE, LABELS, SUBTYPES, Task
 
 __all__ = [
+    "HISTORY_COLUMNS",
     "PREDICTION_COLUMNS",
     "PROTOCOLS",
     "VERDICTS",
@@ -40,6 +41,12 @@ PREDICTION_COLUMNS: Final = (
     "model_id",
 )
 """The header of predictions.csv."""
+
+HISTORY_COLUMNS: Final = (
+    *("task", "protocol", "fold", "epoch"),
+    *("train_loss", "validation_loss", "train_accuracy", "validation_accuracy"),
+)
+"""The header of history.csv."""
 
 _WHOLE: Final = ("magnification", "fold")
 _SMALLEST: Final = {"magnification": 1, "fold": 0}

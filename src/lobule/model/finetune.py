@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from lobule.errors import DataError
+from lobule.evaluation.columns import HISTORY_COLUMNS
 from lobule.features.keras_runtime import import_keras, keras_backend
 from lobule.features.weights import finetuned_weights
 from lobule.model.augmentation import Augmentation
 from lobule.model.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from lobule.model.fit import HISTORY_COLUMNS
 from lobule.model.joint import JointModel, build_joint
 from lobule.model.loss import losses, weighted_mean
 from lobule.model.plan import Fit, sample_weights

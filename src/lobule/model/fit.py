@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lobule.evaluation.columns import HISTORY_COLUMNS
 from lobule.model.parallel_heads import ParallelHeads, TaskData
 from lobule.progress import Progress, silent
 
@@ -21,18 +22,7 @@ if TYPE_CHECKING:
     from lobule.model.plan import Fit
     from lobule.taxonomy import Task
 
-__all__ = ["HISTORY_COLUMNS", "TaskData", "TrainedTask", "choose_epochs", "mean_logits", "train_task"]
-
-HISTORY_COLUMNS = (
-    "task",
-    "protocol",
-    "fold",
-    "epoch",
-    "train_loss",
-    "validation_loss",
-    "train_accuracy",
-    "validation_accuracy",
-)
+__all__ = ["TrainedTask", "choose_epochs", "mean_logits", "train_task"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,8 @@ import numpy as np
 from lobule.taxonomy import TASKS, Task, classes_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -85,6 +87,11 @@ def targets_of(frame: pd.DataFrame, task: Task) -> NDArray[np.int64]:
     return np.array([index.get(name, -1) for name in column], dtype=np.int64)
 
 
-def trainable_tasks(frame: pd.DataFrame) -> tuple[Task, ...]:
-    """Return the tasks that at least two classes of images are there for."""
-    return tuple(task for task in TASKS if len(set(targets_of(frame, task)) - {-1}) >= 2)
+def trainable_tasks(frame: pd.DataFrame, fits: Sequence[Fit] = ()) -> tuple[Task, ...]:
+    """Return the tasks that at least two classes of images are there for, and an image for every fit to train on."""
+    targets = {task: targets_of(frame, task) for task in TASKS}
+    return tuple(
+        task
+        for task, known in targets.items()
+        if len(set(known) - {-1}) >= 2 and all((known[fit.train] >= 0).any() for fit in fits)
+    )

@@ -74,10 +74,10 @@ class Trained:
 def train_heads(
     manifest: Manifest, features: Features, fits: Sequence[Fit], *, config: Config, progress: Progress = silent
 ) -> Trained:
-    """Train both heads of every fit on frozen features."""
+    """Train the heads of every fit on frozen features; a task that some fit has no image of is left out."""
     cases = manifest.frame["case_id"].to_numpy(dtype=str)
     results = {}
-    for task in trainable_tasks(manifest.frame):
+    for task in trainable_tasks(manifest.frame, fits):
         data = TaskData(task, features.values, targets_of(manifest.frame, task), cases)
         results[task] = train_task(data, fits, config.head, seed=config.seed, progress=progress)
     logits = {

@@ -18,18 +18,7 @@ if TYPE_CHECKING:
     from lobule.evaluation.metrics import Metrics
     from lobule.evaluation.predictions import Predictions
 
-__all__ = ["HISTORY_COLUMNS", "Banner", "GalleryItem", "ReportInputs", "standard_banners"]
-
-HISTORY_COLUMNS = (
-    "task",
-    "protocol",
-    "fold",
-    "epoch",
-    "train_loss",
-    "validation_loss",
-    "train_accuracy",
-    "validation_accuracy",
-)
+__all__ = ["Banner", "GalleryItem", "ReportInputs", "standard_banners"]
 
 
 @dataclass(frozen=True, kw_only=True)
