@@ -20,6 +20,7 @@ __all__ = ["PLAIN_C", "logistic_logits"]
 PLAIN_C = 0.003
 """Inverse penalty of the plain recipe: scikit-learn's `LogisticRegression(C=0.003, class_weight="balanced")`."""
 
+_TOLERANCE = 1e-3  # Logits within about 0.01 of the optimum, in a third of the time of scikit-learn's default.
 _ABSENT = -30.0  # Logit of a class that no training image has: a probability of about 1e-13.
 
 
@@ -57,7 +58,7 @@ def _fit_one(
     mean, scale = features[:, train].mean(axis=(0, 1)), features[:, train].std(axis=(0, 1)) + 1e-6
     standardised = (features - mean) / scale
     views, size = len(features), features.shape[-1]
-    model = LogisticRegression(C=c, class_weight="balanced", max_iter=1000)
+    model = LogisticRegression(C=c, class_weight="balanced", max_iter=1000, tol=_TOLERANCE)
     model.fit(standardised[:, train].reshape(-1, size), np.tile(targets[train], views))
     held_out = standardised[:, fit.validation].mean(axis=0)
     decision = model.decision_function(held_out)
