@@ -393,6 +393,51 @@ def test_a_run_that_is_killed_again_and_again_ends_like_an_undisturbed_one(
     assert RunFolder.read_record(run)["status"] == "done"
 
 
+@pytest.mark.slow
+@pytest.mark.keras
+def test_the_jax_backend_runs_to_the_end(finished: Run, phantom: PhantomSummary, tmp_path: Path) -> None:
+    pytest.importorskip("jax")
+    (tmp_path / "quick.yaml").write_text(QUICK.to_yaml())
+    command = [
+        sys.executable,
+        "-m",
+        "tests.tiny_backbone",
+        "train",
+        str(phantom.folder),
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    command += ["--config", str(tmp_path / "quick.yaml")]
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=_ROOT, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "split.json").read_bytes() == (finished.folder / "split.json").read_bytes()
+    ours, theirs = (pd.read_csv(run / "history.csv") for run in (tmp_path / "run", finished.folder))
+    assert ours[["task", "protocol", "epoch"]].equals(theirs[["task", "protocol", "epoch"]])
+    assert not ours["train_loss"].equals(theirs["train_loss"])
+    assert ours["validation_loss"].notna().all()
+    assert open_bundle(tmp_path / "run").record.tasks == TASKS
+
+
+@pytest.mark.slow
+@pytest.mark.keras
+@pytest.mark.shared
+def test_what_is_known_of_the_real_sample(shared: Path, tmp_path: Path) -> None:
+    """Golden numbers; one seed of one view varies by about 0.02 around what FACTS gives for the mean of five."""
+    weights = shared / "weights" / "densenet121_imagenet_notop.weights.h5"
+    features = {"backbone": "densenet121", "weights": str(weights), "views": ["identity"]}
+    config = load_config(settings={"features": features, "report": {"bootstrap": 200}})
+    run = train(shared / "breakhis", tmp_path / "run", config=config)
+    metrics = run.metrics
+    auroc = metrics.value("binary", "auroc")
+    assert auroc is not None
+    assert auroc >= 0.88
+    assert (metrics.value("binary", "balanced_accuracy") or 0) >= 0.80
+    assert (metrics.value("subtype", "balanced_accuracy") or 0) >= 0.26
+    colour = metrics.document["controls"]["colour_only"]["binary"]["folds"]["image"]["auroc"]["value"]
+    assert 0.7 < colour < auroc
+
+
 _ROOT = Path(__file__).parents[1]
 
 

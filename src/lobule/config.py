@@ -98,7 +98,7 @@ class HeadSettings(_Settings):
     )
     dropout: float = Field(0.5, ge=0, lt=1, description="Dropout before the output layer.")
     input_dropout: float = Field(0.5, ge=0, lt=1, description="Dropout on the standardised features.")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="Adam's learning rate.")
+    learning_rate: float = Field(3e-3, gt=0, le=1, description="Adam's learning rate.")
     l2: float = Field(0.1, ge=0, description="L2 penalty on the kernels.")
     batch_size: int = Field(128, ge=1, description="Images (times views) in a step.")
     max_epochs: int = Field(20, ge=1, le=1000, description="Epochs tried; the folds choose how many are used.")
