@@ -104,7 +104,7 @@ class HeadSettings(_Settings):
     max_epochs: int = Field(20, ge=1, le=1000, description="Epochs tried; the folds choose how many are used.")
     class_weights: Literal["balanced", "none"] = Field("balanced", description="Weight of a class in the loss.")
     case_weights: float = Field(
-        0.5,
+        0.0,
         ge=0,
         le=1,
         description="0: every image counts the same; 1: every case counts the same; between: a power.",
