@@ -51,9 +51,9 @@ def paint(path: Path, seed: int, *, colour: tuple[int, int, int] = (200, 130, 18
 
 def write_own_folder(folder: Path, *, each: int = 4) -> Path:
     """Write a user's own data set: two class folders, no subtype, no case; file names carry a case all the same."""
-    for label, colour in (("benign", (210, 150, 190)), ("malignant", (150, 90, 160))):
+    for seed, label, colour in ((0, "benign", (210, 150, 190)), (1000, "malignant", (150, 90, 160))):
         for number in range(each):
-            paint(folder / label / f"case{label[0]}{number // 2}-{number}.png", number, colour=colour)
+            paint(folder / label / f"case{label[0]}{number // 2}-{number}.png", seed + number, colour=colour)
     return folder
 
 

@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "recorded_data", "train"]
 
-_POLICY = "identical pixels once; conflicting subtypes emptied; conflicting labels dropped"
-
 
 @dataclass(frozen=True)
 class Run:
@@ -163,24 +161,24 @@ def _gather(data: Path, config: Config, split_file: Path | None, progress: Progr
         raise RunError(
             f"DATA {data}: names without pixels cannot be trained on; name a folder of images or a manifest."
         )
-    found = audit(scanned.manifest)
+    found = audit(scanned.manifest, progress=progress)
     manifest = apply_policy(scanned.manifest, found)
     if split_file:
-        divided = _read_split(split_file, scanned.manifest, manifest, config)
+        divided = _read_split(split_file, scanned.manifest, manifest, config, policy=found.policy)
     else:
-        divided = split(manifest, config.data, seed=config.seed, policy=_POLICY)
+        divided = split(manifest, config.data, seed=config.seed, policy=found.policy)
     fits = plan_fits(divided.fold_of(manifest), divided.is_validation(manifest))
     return _Material(manifest, scanned.failures, found, divided, fits, is_phantom(data))
 
 
-def _read_split(path: Path, scanned: Manifest, cleaned: Manifest, config: Config) -> Split:
+def _read_split(path: Path, scanned: Manifest, cleaned: Manifest, config: Config, *, policy: str) -> Split:
     """Read a split of the images as they were found, or as they are left; its groups are those of the settings."""
     try:
         divided = Split.read(path, cleaned)
     except LeakageError:
         raise
     except SplitError:
-        divided = Split.read(path, scanned).kept(cleaned, policy=_POLICY)
+        divided = Split.read(path, scanned).kept(cleaned, policy=policy)
     replace(divided, group_by=config.data.group).check(cleaned)
     return divided
 

@@ -20,6 +20,12 @@ def pixels(seed: int = 0, *, width: int = SIZE[0], height: int = SIZE[1]) -> NDA
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+def tissue(seed: int = 0, *, width: int = 140, height: int = 92) -> NDArray[np.uint8]:
+    """Return (height, width, 3) RGB blobs: unlike noise, they survive encoding and resizing."""
+    blobs = np.random.default_rng(seed).integers(0, 256, (11, 17, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(blobs).resize((width, height), Image.Resampling.BICUBIC))
+
+
 def encoded(image: Image.Image | NDArray[Any], kind: str = "PNG", **options: Any) -> bytes:
     """Return the bytes of an image file."""
     stream = io.BytesIO()

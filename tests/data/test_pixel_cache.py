@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lobule.data.images import DECODER
 from lobule.data.pixel_cache import PixelCache, Pixels, Stamp
+from lobule.data.thumbnails import SIDE, THUMBNAIL
 from lobule.provenance import cache_folder
 
-STAMP, PIXELS = Stamp(10, 20), Pixels("0" * 64, 3, 4)
+STAMP, PIXELS = Stamp(10, 20), Pixels("0" * 64, 3, 4, bytes(SIDE * SIDE), {"pixel mode": "RGB"})
 
 
 @pytest.fixture
@@ -32,7 +35,18 @@ def test_only_an_unchanged_file_is_found(file: Path, tmp_path: Path) -> None:
     assert PixelCache(tmp_path / "other").find("a.png", STAMP) is None
 
 
-ENTRY = [10, 20, "0" * 64, 3, 4]
+THUMBNAIL_TEXT = base64.b64encode(bytes(SIDE * SIDE)).decode()
+ENTRY = [10, 20, "0" * 64, 3, 4, THUMBNAIL_TEXT, {}]
+
+
+def document(entry: list[Any]) -> bytes:
+    """Return a cache file that is sound but for its entry."""
+    return json.dumps({"rules": f"{DECODER} thumbnail {THUMBNAIL}", "files": {"a.png": entry}}).encode()
+
+
+def test_the_document_of_these_tests_is_what_is_read(file: Path, tmp_path: Path) -> None:
+    file.write_bytes(document(ENTRY))
+    assert PixelCache(tmp_path).find("a.png", STAMP) == Pixels("0" * 64, 3, 4, bytes(SIDE * SIDE))
 
 
 @pytest.mark.parametrize(
@@ -41,10 +55,13 @@ ENTRY = [10, 20, "0" * 64, 3, 4]
         b"",
         b"\xff\x00",
         b"[]",
-        b'{"decoder": "0", "files": {"a.png": [10, 20, "%s", 3, 4]}}' % (b"0" * 64),
-        json.dumps({"decoder": DECODER, "files": [ENTRY]}).encode(),
-        json.dumps({"decoder": DECODER, "files": {"a.png": ENTRY[:4]}}).encode(),
-        json.dumps({"decoder": DECODER, "files": {"a.png": [10, 20, None, 3, 4]}}).encode(),
+        document(ENTRY).replace(b"thumbnail", b"other"),
+        json.dumps({"rules": f"{DECODER} thumbnail {THUMBNAIL}", "files": [ENTRY]}).encode(),
+        document(ENTRY[:5]),
+        document([10, 20, None, *ENTRY[3:]]),
+        document([*ENTRY[:5], THUMBNAIL_TEXT[4:], {}]),
+        document([*ENTRY[:5], "!" + THUMBNAIL_TEXT[1:], {}]),
+        document([*ENTRY[:6], {"pixel mode": []}]),
         b"[" * 100_000,
     ],
 )

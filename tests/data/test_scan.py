@@ -10,7 +10,7 @@ import pytest
 
 from lobule.config import DataSettings
 from lobule.data import measure
-from lobule.data.images import decode, pixel_sha256
+from lobule.data.images import inspect, pixel_sha256
 from lobule.data.manifest import Manifest
 from lobule.data.scan import ScanResult, scan
 from lobule.errors import DataError
@@ -27,7 +27,7 @@ def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(source: Path) -> None:
         raise AssertionError(f"{source} was opened")
 
-    monkeypatch.setattr(measure, "decode", refuse)
+    monkeypatch.setattr(measure, "inspect", refuse)
 
 
 def test_a_breakhis_tree(tmp_path: Path) -> None:
@@ -104,9 +104,9 @@ def test_a_second_scan_opens_nothing_that_is_unchanged(tmp_path: Path, monkeypat
 
     def recording(path: Path) -> Any:
         opened.append(path)
-        return decode(path)
+        return inspect(path)
 
-    monkeypatch.setattr(measure, "decode", recording)
+    monkeypatch.setattr(measure, "inspect", recording)
     assert scanned(tmp_path).manifest.digest == first.digest
     assert opened == []
     put(tmp_path / NAME.format(1), seed=9)

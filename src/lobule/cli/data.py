@@ -76,22 +76,32 @@ def scan_command(
 def audit_command(
     data: Data,
     out: Annotated[Path | None, typer.Option("--out", help="Write the findings (JSON).")] = None,
+    split: Annotated[
+        Path | None,
+        typer.Option(
+            "--split",
+            help="Split to check: Lobule's JSON, lines name|magnification|fold|part (.txt), a .csv with a column of "
+            "subsets, or a folder with train, val and test.",
+        ),
+    ] = None,
     labels: Labels = None,
     columns: Columns = None,
     root: Root = None,
     case_pattern: CasePattern = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look for identical pixels, conflicting labels and what a classifier could cheat from; exit 3 on conflicts."""
+    """Look for copies, conflicts, leaks of a split and what a classifier could cheat from; exit 3 on errors."""
     from lobule.data.audit import audit
+    from lobule.data.given_split import read_given_split
     from lobule.data.scan import scan
     from lobule.provenance import write_atomically
 
     # An audit needs no case: it says what is missing instead of stopping.
     config = configured(data={"group": "image", **reading(root, labels, columns, case_pattern)})
     with shown_progress() as progress:
-        result = scan(data, settings=config.data, progress=progress)
-    found = audit(result.manifest)
+        manifest = scan(data, settings=config.data, progress=progress).manifest
+        given = read_given_split(split, manifest) if split else None
+        found = audit(manifest, split=given, progress=progress)
     document = found.to_json()
     if out:
         write_atomically(out, json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -13,7 +13,8 @@
 | more pixels than Pillow's bomb guard warns at (about 89 million) | refused before decoding |
 | truncated, empty, not an image, not readable | refused |
 
-Metadata never reaches the pixels: what comes out is height, width and colour alone.
+Metadata never reaches the pixels: what comes out is height, width and colour alone. `inspect` hands out the traits of
+the file beside them, for the audit.
 """
 
 from __future__ import annotations
@@ -22,16 +23,21 @@ import hashlib
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import PIL
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from lobule.data.traits import traits_of
 from lobule.errors import ImageError
 
-__all__ = ["DECODER", "decode", "pixel_sha256"]
+__all__ = ["DECODER", "decode", "inspect", "pixel_sha256"]
+
+_T = TypeVar("_T")
 
 DECODER = f"1 pillow {PIL.__version__}"
 """What decides the pixels of a file: this module's rules and the decoders. A digest is comparable within one."""
@@ -66,16 +72,19 @@ def decode(source: Path | bytes) -> NDArray[np.uint8]:
     Raises:
         ImageError: the source cannot be used; the message is the reason, without the path.
     """
-    try:
-        with Image.open(_opened(source), formats=_FORMATS) as image:
-            _refuse_unusable(image)
-            return np.array(_as_rgb(ImageOps.exif_transpose(image)), dtype=np.uint8)
-    except UnidentifiedImageError:
-        raise ImageError(f"not an image in a known format ({', '.join(_FORMATS)})") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(_too_large()) from None
-    except _DECODER_ERRORS as error:
-        raise ImageError(f"cannot be decoded: {_reason(error)}") from None
+    return _decoded(source, lambda _: None)[0]
+
+
+def inspect(source: Path | bytes) -> tuple[NDArray[np.uint8], dict[str, str]]:
+    """Decode one image as `decode` does, and describe its file by everything but the pixels.
+
+    Returns:
+        The pixels, and the traits of the file as from `traits_of`; entries that cannot be read are one trait.
+
+    Raises:
+        ImageError: as `decode`.
+    """
+    return _decoded(source, _readable_traits)
 
 
 def pixel_sha256(image: NDArray[np.uint8]) -> str:
@@ -87,6 +96,27 @@ def pixel_sha256(image: NDArray[np.uint8]) -> str:
     digest = hashlib.sha256("x".join(map(str, image.shape)).encode())
     digest.update(np.ascontiguousarray(image).data)
     return digest.hexdigest()
+
+
+def _decoded(source: Path | bytes, describe: Callable[[Image.Image], _T]) -> tuple[NDArray[np.uint8], _T]:
+    try:
+        with Image.open(_opened(source), formats=_FORMATS) as image:
+            _refuse_unusable(image)
+            pixels = np.array(_as_rgb(ImageOps.exif_transpose(image)), dtype=np.uint8)
+            return pixels, describe(image)
+    except UnidentifiedImageError:
+        raise ImageError(f"not an image in a known format ({', '.join(_FORMATS)})") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageError(_too_large()) from None
+    except _DECODER_ERRORS as error:
+        raise ImageError(f"cannot be decoded: {_reason(error)}") from None
+
+
+def _readable_traits(image: Image.Image) -> dict[str, str]:
+    try:
+        return traits_of(image)
+    except _DECODER_ERRORS:
+        return {"entries": "not readable"}
 
 
 def _opened(source: Path | bytes) -> Path | io.BytesIO:

@@ -1,4 +1,4 @@
-"""Open every image once, in threads, for the digest of its pixels; no image outlives its own turn."""
+"""Open every image once, in threads, for the digest of its pixels and a thumbnail; no image outlives its own turn."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from lobule.data.images import decode, pixel_sha256
+from lobule.data.images import inspect, pixel_sha256
 from lobule.data.pixel_cache import PixelCache, Pixels, Stamp
+from lobule.data.thumbnails import thumbnail
 from lobule.errors import ImageError
 from lobule.progress import Progress
 
@@ -21,26 +22,33 @@ __all__ = ["measure"]
 
 _MAX_THREADS = 8
 _IMAGES_PER_SAVE = 512
+# Each save writes the whole cache: of a large data set, less often.
+_SHARE_PER_SAVE = 4
 
 
-def measure(root: Path, paths: Sequence[str], *, cache: PixelCache | None, progress: Progress) -> list[Pixels | str]:
-    """Decode every image and digest its pixels.
+def measure(
+    root: Path, paths: Sequence[str], *, cache: PixelCache | None, progress: Progress, stage: str = "scan"
+) -> list[Pixels | str]:
+    """Decode every image, digest its pixels, and keep a thumbnail and the traits of the file.
 
     Args:
         root: the data root.
         paths: the images, relative to the root.
-        cache: what is known from earlier; new digests are added to it and saved as the work goes on. None: no cache.
-        progress: called as `progress("scan", done, total)`.
+        cache: what is known from earlier; what is new is added to it and saved as the work goes on. None: no cache.
+        progress: called as `progress(stage, done, total)`.
+        stage: what the work is called.
 
     Returns:
         In the order of `paths`, the pixels, or the reason why there are none.
     """
     outcomes: list[Pixels | str] = []
     with _bombs_are_errors(), ThreadPoolExecutor(_threads()) as pool:
-        for start in range(0, len(paths), _IMAGES_PER_SAVE):
-            for outcome in pool.map(lambda path: _outcome(root, path, cache), paths[start : start + _IMAGES_PER_SAVE]):
+        while len(outcomes) < len(paths):
+            done = len(outcomes)
+            chunk = paths[done : done + max(_IMAGES_PER_SAVE, done // _SHARE_PER_SAVE)]
+            for outcome in pool.map(lambda path: _outcome(root, path, cache), chunk):
                 outcomes.append(outcome)
-                progress("scan", len(outcomes), len(paths))
+                progress(stage, len(outcomes), len(paths))
             if cache:
                 cache.save()
     return outcomes
@@ -54,13 +62,13 @@ def _outcome(root: Path, path: str, cache: PixelCache | None) -> Pixels | str:
         stamp = Stamp(status.st_size, status.st_mtime_ns)
         if cache and (known := cache.find(path, stamp)):
             return known
-        image = decode(root / path)
+        image, traits = inspect(root / path)
     except OSError as error:
         return (error.strerror or str(error)).lower()
     except (ImageError, ValueError) as error:  # ValueError: a path with a NUL
         return str(error)
     height, width, _ = image.shape
-    pixels = Pixels(pixel_sha256(image), width, height)
+    pixels = Pixels(pixel_sha256(image), width, height, thumbnail(image).tobytes(), traits)
     if cache:
         cache.add(path, stamp, pixels)
     return pixels

@@ -126,8 +126,19 @@ class Split:
             SplitError: not a split file, or it does not fit the manifest.
             LeakageError: an image or a group stands on both sides.
         """
+        loaded = cls.load(path)
+        loaded.check(manifest)
+        return loaded
+
+    @classmethod
+    def load(cls, path: Path) -> Split:
+        """Read a split without a check, leaks and all; only an audit wants that.
+
+        Raises:
+            SplitError: not a split file.
+        """
         try:
-            loaded = _parse(json.loads(path.read_text(encoding="utf-8")))
+            return _parse(json.loads(path.read_text(encoding="utf-8")))
         except OSError as error:
             raise SplitError(f"split {path}: cannot be read ({error.strerror}).") from None
         except (KeyError, TypeError, ValueError) as error:
@@ -135,8 +146,6 @@ class Split:
                 f"split {path}: not a split file of schema version {_SCHEMA_VERSION} ({type(error).__name__}: {error});"
                 " make one with `lobule data split`."
             ) from None
-        loaded.check(manifest)
-        return loaded
 
 
 def split(manifest: Manifest, settings: DataSettings = _DEFAULTS, *, seed: int = 0, policy: str = _AS_GIVEN) -> Split:

@@ -39,7 +39,11 @@ _KIND_NAMES = {
     "identical_pixels": "identical pixels under several names",
     "subtype_conflict": "identical pixels under several subtypes",
     "label_conflict": "identical pixels under both labels",
+    "near_duplicates": "one picture in several versions",
+    "near_subtype_conflict": "versions of one picture under several subtypes",
+    "near_label_conflict": "versions of one picture under both labels",
     "case_with_both_labels": "a case with benign and malignant images",
+    "attribute_predicts_label": "something other than tissue that predicts the label",
 }
 
 
