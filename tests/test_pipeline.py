@@ -423,7 +423,7 @@ def test_the_jax_backend_runs_to_the_end(finished: Run, phantom: PhantomSummary,
 @pytest.mark.keras
 @pytest.mark.shared
 def test_what_is_known_of_the_real_sample(shared: Path, tmp_path: Path) -> None:
-    """Golden numbers; one seed of one view varies by about 0.02 around what FACTS gives for the mean of five."""
+    """Golden numbers of one view; seeds 0 to 4 gave AUROC 0.89-0.94, balanced 0.84-0.86, subtypes 0.33-0.39."""
     weights = shared / "weights" / "densenet121_imagenet_notop.weights.h5"
     features = {"backbone": "densenet121", "weights": str(weights), "views": ["identity"]}
     config = load_config(settings={"features": features, "report": {"bootstrap": 200}})
