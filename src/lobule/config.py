@@ -101,7 +101,7 @@ class HeadSettings(_Settings):
     learning_rate: float = Field(3e-3, gt=0, le=1, description="Adam's learning rate.")
     l2: float = Field(0.1, ge=0, description="L2 penalty on the kernels.")
     batch_size: int = Field(128, ge=1, description="Images (times views) in a step.")
-    max_epochs: int = Field(20, ge=1, le=1000, description="Epochs tried; the folds choose how many are used.")
+    max_epochs: int = Field(12, ge=1, le=1000, description="Epochs tried; the folds choose how many are used.")
     class_weights: Literal["balanced", "none"] = Field("balanced", description="Weight of a class in the loss.")
     case_weights: float = Field(
         0.0,

@@ -249,6 +249,7 @@ def test_without_cases_a_split_is_checked_by_image_and_picture_alone() -> None:
 PUBLISHED = {1: (8, 1145, 2904), 2: (6, 674, 2403), 3: (7, 697, 2577), 4: (7, 836, 2698), 5: (6, 999, 3083)}
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_the_published_folds_leak_as_counted(shared: Path) -> None:
     names = scan(shared / "breakhis" / "all_filenames.txt", settings=DataSettings()).manifest

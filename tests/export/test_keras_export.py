@@ -32,6 +32,7 @@ from tests.model.finetune_job import CHANNELS, SIZE, TINY, tiny_backbone
 from tests.model.heads import random_head
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.keras,
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]

@@ -16,6 +16,7 @@ from lobule.features.weights import ResolvedWeights, finetuned_weights, resolve_
 from tests.features.conftest import noise
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.keras,
     # Keras' TensorFlow backend calls numpy.array on variables that predate the argument `copy`.
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),

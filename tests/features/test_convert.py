@@ -17,7 +17,7 @@ from lobule.features.engines import open_engine
 from lobule.features.spec import EncoderSpec, encoder_spec
 from lobule.provenance import cache_folder
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.slow, pytest.mark.keras]
 
 
 def _spec(**changes: object) -> EncoderSpec:

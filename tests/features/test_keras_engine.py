@@ -9,7 +9,7 @@ from lobule.features.convert import parity_images
 from lobule.features.keras_engine import KerasEngine
 from lobule.features.spec import encoder_spec
 
-pytestmark = pytest.mark.keras
+pytestmark = [pytest.mark.slow, pytest.mark.keras]
 
 
 @pytest.fixture(scope="module")

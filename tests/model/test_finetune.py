@@ -44,6 +44,7 @@ from tests.model.finetune_job import (
 from tests.model.heads import random_head
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.keras,
     pytest.mark.filterwarnings(
         "ignore:__array__ implementation:DeprecationWarning"
