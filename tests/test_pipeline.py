@@ -163,6 +163,8 @@ def test_the_bundle_opens_and_answers_like_the_heads(finished: Run, phantom: Pha
     assert frame["image_id"].tolist() == [image.stem]
     card = (finished.folder / "model" / "README.md").read_text()
     assert "ynthetic" in card
+
+
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_in_another_folder(
     finished: Run, phantom: PhantomSummary, tmp_path: Path

@@ -120,6 +120,7 @@ def _start_appending(folder: Path, first: int) -> subprocess.Popen[str]:
     return child
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
 def test_two_writers_killed_in_mid_append_leave_only_whole_shards(tmp_path: Path) -> None:
     firsts = (0, 100_000)

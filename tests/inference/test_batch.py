@@ -235,6 +235,7 @@ batch.predict_paths([images], Predictor(model), out, heatmaps=maps, progress=lam
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", [3, 7])
 def test_killed_in_the_middle_it_resumes_to_the_same_bytes(
     lines: int, predictor: Predictor, bundle_folder: Path, tmp_path: Path

@@ -193,6 +193,7 @@ def test_a_head_that_overflows_is_refused(tmp_path: Path) -> None:
         Predictor(folder).predict(noise(0))
 
 
+@pytest.mark.slow
 def test_prediction_imports_no_training_framework(bundle_folder: Path, tmp_path: Path) -> None:
     (image,) = write_images(tmp_path, 1)
     copied = Path(shutil.copytree(bundle_folder, tmp_path / "model"))

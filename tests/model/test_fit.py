@@ -46,6 +46,7 @@ def test_heads_learn_what_is_there_to_learn(task: Task) -> None:
     assert (predicted == data.targets[held_out]).mean() > (0.85 if task == "binary" else 0.6)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_heads_and_another_seed_others() -> None:
     data = _data("binary")
     first, again, other = _train(data), _train(data), _train(data, seed=1)
@@ -56,6 +57,7 @@ def test_the_same_seed_gives_the_same_heads_and_another_seed_others() -> None:
     assert not np.array_equal(first.heads[0].output_kernel, other.heads[0].output_kernel)
 
 
+@pytest.mark.slow
 def test_what_a_fit_holds_out_never_reaches_it() -> None:
     data = _data("binary")
     spoiled = data.features.copy()
@@ -78,6 +80,7 @@ def test_history_has_a_row_for_every_fit_and_epoch() -> None:
     assert history.query("protocol != 'final'").notna().all(axis=None)
 
 
+@pytest.mark.slow
 def test_unknown_targets_are_neither_trained_on_nor_watched() -> None:
     data = _data("subtype")
     targets = data.targets.copy()

@@ -86,6 +86,7 @@ def test_without_subtypes_there_is_no_subtype_head() -> None:
     assert set(trained.history["task"]) == {"binary"}
 
 
+@pytest.mark.slow
 @pytest.mark.keras
 def test_subtypes_that_are_known_of_one_fold_only_are_not_trained() -> None:
     # Images 0, 1 and 6, 7 are all in fold 0, which therefore has no subtype to learn from.
