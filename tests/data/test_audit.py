@@ -149,6 +149,7 @@ def test_an_audit_of_other_data_is_refused() -> None:
 CLASSES = st.sampled_from(["benign", "malignant", "ductal_carcinoma", "lobular_carcinoma", "adenosis"])
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.lists(st.tuples(st.sampled_from("123"), CLASSES, st.sampled_from("cd")), min_size=1, max_size=8))
 def test_after_the_policy_no_pixels_stand_twice(items: list[tuple[str, str, str]]) -> None:
@@ -288,6 +289,7 @@ def test_no_two_real_images_are_copies_and_their_dates_tell_the_label(shared: Pa
     assert any("entry date:modify" in item.message for item in found.findings)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_the_case_filed_under_two_subtypes(shared: Path) -> None:
     names = scan(shared / "breakhis" / "all_filenames.txt", settings=DataSettings()).manifest

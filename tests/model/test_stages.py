@@ -62,6 +62,7 @@ def features_of() -> Features:
     return Features(values, ("identity", "flip_horizontal"), SPEC)
 
 
+@pytest.mark.slow
 @pytest.mark.keras
 def test_each_fit_gets_a_head_a_task_and_says_something_of_what_it_held_out() -> None:
     features = features_of()
