@@ -1,0 +1,103 @@
+"""How many errors are left when the least confident answers are held back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lobule.errors import DataError
+from lobule.evaluation.sums import divide
+
+__all__ = ["RiskCoverage", "confidence_of", "risk_coverage", "risk_coverage_areas"]
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class RiskCoverage:
+    """The share of errors among the answers, as more and more units are answered, the most confident first.
+
+    All arrays have shape (steps,); units of the same confidence are answered in one step, so that the order of the
+    units changes nothing.
+
+    Attributes:
+        coverage: share of the units that are answered, above 0, up to 1.
+        risk: share of the answered units that are wrong.
+        confidence: confidence of the least confident unit that is answered, falling.
+    """
+
+    coverage: Vector
+    risk: Vector
+    confidence: Vector
+
+    @property
+    def area(self) -> float:
+        """Mean risk over all coverages, 0 to 1: 0 without errors, the error rate where confidence tells nothing."""
+        return float((self.risk * np.diff(self.coverage, prepend=0.0)).sum())
+
+    def accuracy_at(self, coverage: float) -> float:
+        """Return the share of right answers when at least this share of the units, above 0, is answered."""
+        step = np.searchsorted(self.coverage, min(coverage, 1.0) - 1e-9)
+        return float(1 - self.risk[min(step, len(self.risk) - 1)])
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the curve as a table."""
+        return pd.DataFrame(vars(self))
+
+
+def confidence_of(probability: Vector) -> Vector:
+    """Return |P(malignant) - 0.5|, 0 to 0.5, same shape: it depends on no threshold."""
+    return np.abs(np.asarray(probability, dtype=np.float64) - 0.5)
+
+
+def risk_coverage(wrong: NDArray[np.bool_], confidence: Vector) -> RiskCoverage:
+    """Return the curve of n units.
+
+    Args:
+        wrong: shape (n,), whether the answer is wrong; n is at least 1.
+        confidence: shape (n,), larger is surer.
+
+    Raises:
+        DataError: there is no unit, or the shapes differ.
+    """
+    order, ends = _steps(wrong, confidence)
+    answered = ends + 1.0
+    errors = np.cumsum(np.asarray(wrong, dtype=np.float64)[order])[ends]
+    return RiskCoverage(coverage=answered / len(order), risk=errors / answered, confidence=confidence[order][ends])
+
+
+def risk_coverage_areas(
+    wrong: NDArray[np.bool_], confidence: Vector, *, case: NDArray[np.int64], multiplicity: Vector
+) -> Vector:
+    """Return the area under the curve in r bootstrap replicates, shape (r,); NaN where no unit is drawn.
+
+    Args:
+        wrong: shape (n,), whether the answer is wrong.
+        confidence: shape (n,), larger is surer.
+        case: shape (n,), number of each unit's case, from 0.
+        multiplicity: shape (r, cases), how often each case counts.
+
+    Raises:
+        DataError: there is no unit, or the shapes differ.
+    """
+    order, ends = _steps(wrong, confidence)
+    weights = multiplicity[:, case[order]]
+    answered = np.cumsum(weights, axis=1)[:, ends]
+    errors = np.cumsum(weights * np.asarray(wrong, dtype=np.float64)[order], axis=1)[:, ends]
+    risk = np.divide(errors, answered, out=np.zeros_like(errors), where=answered > 0)
+    return divide((risk * np.diff(answered, axis=1, prepend=0.0)).sum(axis=1), answered[:, -1])
+
+
+def _steps(wrong: NDArray[np.bool_], confidence: Vector) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the units from the surest on, shape (n,), and the place of the last one of each confidence."""
+    if np.shape(wrong) != np.shape(confidence) or np.ndim(wrong) != 1 or not len(wrong):
+        raise DataError(
+            f"wrong, confidence: two arrays of one length of at least 1 are needed; received shapes {np.shape(wrong)} "
+            f"and {np.shape(confidence)}"
+        )
+    order = np.argsort(-confidence, kind="stable")
+    changes = np.flatnonzero(np.diff(confidence[order]))
+    return order, np.append(changes, len(order) - 1)
