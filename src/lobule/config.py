@@ -14,6 +14,7 @@ from lobule.errors import ConfigError
 __all__ = [
     "Config",
     "DataSettings",
+    "DecisionSettings",
     "FeatureSettings",
     "FinetuneSettings",
     "HeadSettings",
@@ -127,6 +128,19 @@ class FinetuneSettings(_Settings):
     folds: bool = Field(False, description="Fine-tune every fold too (costs as many trainings as there are folds).")
 
 
+class DecisionSettings(_Settings):
+    """How probabilities become labels and label sets; fitted on out-of-fold predictions."""
+
+    threshold: str = Field(
+        "balanced_accuracy",
+        description="Rule of the threshold: `balanced_accuracy` (the largest), `sensitivity:0.95` (at least that share "
+        "of the malignant is found) or `fixed:0.5`.",
+    )
+    alpha: float = Field(
+        0.1, gt=0, lt=0.5, description="Share of cases whose own label may be missing from their label set."
+    )
+
+
 class ReportSettings(_Settings):
     """What the report shows."""
 
@@ -142,6 +156,7 @@ class Config(_Settings):
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     head: HeadSettings = Field(default_factory=HeadSettings)
     finetune: FinetuneSettings = Field(default_factory=FinetuneSettings)
+    decision: DecisionSettings = Field(default_factory=DecisionSettings)
     report: ReportSettings = Field(default_factory=ReportSettings)
 
     def to_yaml(self) -> str:

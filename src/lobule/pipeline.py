@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from lobule.data.scan import scan
 from lobule.data.split import Split, split
 from lobule.errors import LeakageError, RunError, SplitError
 from lobule.evaluation.columns import HISTORY_COLUMNS
+from lobule.evaluation.decision.decide import decide, decided
 from lobule.evaluation.metrics import Metrics, evaluate
 from lobule.features.extract import extract_spec
 from lobule.features.spec import encoder_spec
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     from lobule.data.findings import Audit
     from lobule.data.manifest import Failure, Manifest
+    from lobule.evaluation.decision.operating import Decisions
     from lobule.evaluation.predictions import Predictions
     from lobule.features.extract import Features
     from lobule.features.spec import EncoderSpec
@@ -121,7 +124,7 @@ def train(
                 trained, material.manifest, material.fits, config=config, run=folder.path, progress=progress
             )
     with folder.timed("evaluation"):
-        predictions, metrics = _evaluate(folder, material, features, trained, config, progress)
+        predictions, decisions, metrics = _evaluate(folder, material, features, trained, config, progress)
     with folder.timed("model"):
         ship(
             folder.path / "model",
@@ -129,6 +132,7 @@ def train(
             trained.encoders[-1],
             trained.shipped,
             metrics,
+            operating=decisions.pooled,
             config=config,
             name=f"{features.spec.backbone} of run {folder.run_id}",
             data=summarise(material.manifest, group_by=material.split.group_by, synthetic=material.is_synthetic),
@@ -201,21 +205,23 @@ def _evaluate(
     trained: Trained,
     config: Config,
     progress: Progress,
-) -> tuple[Predictions, Metrics]:
+) -> tuple[Predictions, Decisions, Metrics]:
     """Predict what was held out, with the heads and with their rivals; score it and write it."""
-    predictions = held_out_predictions(material.manifest, material.fits, trained.logits, model_id=folder.run_id)
+    held_out = held_out_predictions(material.manifest, material.fits, trained.logits, model_id=folder.run_id)
+    decisions = decide(held_out, config.decision)
+    predictions = decided(held_out, decisions)
     predictions.write(folder.path / "predictions.csv")
     write_atomically(folder.path / "history.csv", _history(trained.history).to_csv(index=False, float_format="%.9g"))
     folder.note(epochs={task: list(epochs) for task, epochs in trained.epochs.items()})
     rivals = rival_predictions(
         material.manifest, features.values, material.fits, list(trained.heads), run_id=folder.run_id, progress=progress
     )
-    bootstrap, seed = config.report.bootstrap, config.seed
-    metrics = evaluate(predictions, bootstrap=bootstrap, seed=seed, progress=progress).with_controls(
-        {name: evaluate(rival, bootstrap=bootstrap, seed=seed) for name, rival in rivals.items()}
+    score = partial(evaluate, decision=config.decision, bootstrap=config.report.bootstrap, seed=config.seed)
+    metrics = score(predictions, progress=progress).with_controls(
+        {name: score(rival, in_full=False) for name, rival in rivals.items()}
     )
     metrics.write(folder.path / "metrics.json")
-    return predictions, metrics
+    return predictions, decisions, metrics
 
 
 def _history(history: pd.DataFrame) -> pd.DataFrame:

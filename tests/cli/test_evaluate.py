@@ -30,13 +30,13 @@ def test_a_file_of_predictions_and_another_threshold(lobule: Lobule, finished: R
     assert shown.json["binary"]["folds"]["image"]["recall"]["value"] == 1.0
 
 
-@pytest.mark.parametrize("threshold", ["0", "1", "-3"])
+@pytest.mark.parametrize("threshold", ["0", "1", "-3", "best"])
 def test_a_threshold_that_is_no_probability_is_named(
     lobule: Lobule, finished: Run, tmp_path: Path, threshold: str
 ) -> None:
     shown = lobule("evaluate", finished.folder, "--out", tmp_path / "scores", "--threshold", threshold)
     assert shown.code == 1
-    assert "threshold: a probability between 0 and 1" in shown.err
+    assert "decision.threshold: allowed is balanced_accuracy" in shown.err
     assert not (tmp_path / "scores").exists()
 
 

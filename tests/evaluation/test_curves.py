@@ -5,6 +5,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from lobule.evaluation.curves import confusion_matrix, precision_recall_curve, reliability, roc_curve, worst_errors
+from lobule.evaluation.decision.decide import decide
 from lobule.evaluation.metrics import Metrics, evaluate
 from lobule.evaluation.predictions import Predictions
 
@@ -35,13 +36,13 @@ def test_one_class_has_no_curve(predictions: Predictions) -> None:
 
 @pytest.mark.parametrize("task", ["binary", "subtype"])
 def test_confusion_matrix_is_that_of_the_metrics(predictions: Predictions, metrics: Metrics, task: str) -> None:
-    matrix = confusion_matrix(predictions, task)  # type: ignore[arg-type]
+    matrix = confusion_matrix(predictions, task, decisions=decide(predictions))  # type: ignore[arg-type]
     assert matrix.counts.tolist() == metrics.document[task]["folds"]["image"]["confusion_matrix"]["counts"]
     assert list(matrix.to_frame().columns) == list(matrix.labels)
 
 
 def test_reliability_gives_the_ece(predictions: Predictions, metrics: Metrics) -> None:
-    bins = reliability(predictions)
+    bins = reliability(predictions, decisions=decide(predictions))
     gaps = np.abs(np.nan_to_num(bins.malignant) - np.nan_to_num(bins.probability))
     assert np.average(gaps, weights=bins.n) == pytest.approx(metrics.value("binary", "ece"))
     filled = bins.n > 0

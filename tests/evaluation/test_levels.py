@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from lobule.errors import DataError
-from lobule.evaluation.levels import images_of, units_of
-from lobule.evaluation.predictions import Predictions, assemble_predictions
+from lobule.evaluation.decision.operating import Decisions, undecided
+from lobule.evaluation.levels import LEVELS, images_of, units_of
+from lobule.evaluation.predictions import Predictions
 from tests.evaluation.conftest import make_predictions
 
 
@@ -19,7 +20,7 @@ def test_images_are_sorted_and_numbered_by_image_id(handmade: Predictions) -> No
 
 
 def test_a_case_has_the_mean_log_odds_of_its_images(handmade: Predictions) -> None:
-    units = units_of(images_of(handmade, "binary", "folds"), "case", threshold=0.5)
+    units = units_of(images_of(handmade, "binary", "folds"), "case")
     assert units.true.tolist() == [1, 0]
     np.testing.assert_allclose(units.score, [2.5 / 3, -0.5])
     np.testing.assert_allclose(units.probability, 1 / (1 + np.exp([-2.5 / 3, 0.5])), rtol=1e-7)
@@ -27,24 +28,25 @@ def test_a_case_has_the_mean_log_odds_of_its_images(handmade: Predictions) -> No
     assert units.images.tolist() == [3, 2]
 
 
+def _points(*, temperature: float = 1.0, threshold: float = 0.5, n: int) -> Decisions:
+    plain = undecided(threshold=threshold)
+    point = plain.image.model_copy(update={"temperature": temperature})
+    operating = plain.model_copy(update={"image": point, "case": point})
+    return Decisions(operating, (operating,), np.zeros(n, np.int64), is_cross_fitted=True)
+
+
 def test_cases_of_cooled_logits_have_cooled_probabilities() -> None:
     plain = make_predictions(images=40, cases=16)
-    cooled = assemble_predictions(
-        plain.frame,
-        protocol="folds",
-        fold=np.zeros(40, np.int64),
-        logits_binary=plain.logits("binary"),
-        logits_subtype=None,
-        temperature={"binary": 2.0},
-    )
-    units = units_of(images_of(cooled, "binary", "folds"), "case", threshold=0.5)
-    np.testing.assert_allclose(units.probability, 1 / (1 + np.exp(-units.score / 2)), rtol=1e-6)
+    decisions = _points(temperature=2.0, n=40)
+    for level in LEVELS:
+        units = units_of(images_of(plain, "binary", "folds", decisions=decisions), level)
+        np.testing.assert_allclose(units.probability, 1 / (1 + np.exp(-units.score / 2)), rtol=1e-6)
 
 
 def test_a_subtype_unit_is_a_case_and_subtype(handmade: Predictions) -> None:
     images = images_of(handmade, "subtype", "folds")
     assert len(images) == 4
-    units = units_of(images, "case", threshold=0.5)
+    units = units_of(images, "case")
     assert sorted(zip(units.case.tolist(), units.true.tolist(), units.predicted.tolist(), strict=True)) == [
         (0, 4, 4),
         (0, 5, 4),
@@ -54,15 +56,30 @@ def test_a_subtype_unit_is_a_case_and_subtype(handmade: Predictions) -> None:
 
 
 def test_the_threshold_decides(handmade: Predictions) -> None:
-    images = images_of(handmade, "binary", "folds")
-    assert units_of(images, "image", threshold=0.9).predicted.tolist() == [0, 0, 1, 0, 0]
-    assert units_of(images, "case", threshold=0.1).predicted.tolist() == [1, 1]
+    strict, lenient = (
+        images_of(handmade, "binary", "folds", decisions=_points(threshold=threshold, n=5)) for threshold in (0.9, 0.1)
+    )
+    assert units_of(strict, "image").predicted.tolist() == [0, 0, 1, 0, 0]
+    assert units_of(lenient, "case").predicted.tolist() == [1, 1]
+
+
+def test_each_row_is_decided_by_its_own_point(handmade: Predictions) -> None:
+    strict, lenient = undecided(threshold=0.99), undecided(threshold=0.01)
+    decisions = Decisions(strict, (strict, lenient), np.array([0, 0, 0, 1, 1]), is_cross_fitted=True)
+    units = units_of(images_of(handmade, "binary", "folds", decisions=decisions), "image")
+    assert units.predicted.tolist() == [1, 1, 0, 0, 0]
+
+
+def test_given_probabilities_are_taken_as_they_are(handmade: Predictions) -> None:
+    given = Predictions(handmade.frame.assign(protocol="predict", prob_malignant=[0.1, 0.2, 0.3, 0.4, 0.9]))
+    units = units_of(images_of(given, "binary", "predict"), "image")
+    np.testing.assert_allclose(units.probability, [0.9, 0.4, 0.3, 0.2, 0.1])
 
 
 def test_patients_share_their_weight(handmade: Predictions) -> None:
     images = images_of(handmade, "binary", "folds")
-    assert units_of(images, "image", threshold=0.5).share.tolist() == [0, 0.5, 0.5, 0.5, 0.5]
-    assert units_of(images, "case", threshold=0.5).share.tolist() == [0, 0]
+    assert units_of(images, "image").share.tolist() == [0, 0.5, 0.5, 0.5, 0.5]
+    assert units_of(images, "case").share.tolist() == [0, 0]
 
 
 def test_images_without_truth_or_prediction_are_left_out(handmade: Predictions) -> None:

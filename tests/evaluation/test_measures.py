@@ -12,13 +12,13 @@ from lobule.evaluation.predictions import Predictions
 
 
 def test_every_binary_metric_has_one_rule(predictions: Predictions) -> None:
-    units = units_of(images_of(predictions, "binary", "folds"), "image", threshold=0.5)
+    units = units_of(images_of(predictions, "binary", "folds"), "image")
     names = [rule.name for rule in binary_rules(units)]
     assert sorted(names) == sorted(BINARY_METRICS)
 
 
 def test_a_metric_counts_what_it_is_about(predictions: Predictions) -> None:
-    units = units_of(images_of(predictions, "binary", "folds"), "image", threshold=0.5)
+    units = units_of(images_of(predictions, "binary", "folds"), "image")
     found = measure(units, binary_rules(units), partial(binary_values, units), bootstrap=20, seed=0)
     (tn, fp), (fn, tp) = units.confusion().tolist()
     assert found["recall"].n_images == tp + fn
@@ -29,7 +29,7 @@ def test_a_metric_counts_what_it_is_about(predictions: Predictions) -> None:
 
 
 def test_proportions_of_cases_are_exact(predictions: Predictions) -> None:
-    units = units_of(images_of(predictions, "binary", "folds"), "case", threshold=0.5)
+    units = units_of(images_of(predictions, "binary", "folds"), "case")
     found = measure(units, binary_rules(units), partial(binary_values, units), bootstrap=0, seed=0)["recall"]
     hits = int((units.malignant & (units.predicted == 1)).sum())
     exact = clopper_pearson(hits, 24)
@@ -38,7 +38,7 @@ def test_proportions_of_cases_are_exact(predictions: Predictions) -> None:
 
 
 def test_an_interval_needs_five_cases_of_each_needed_class(predictions: Predictions) -> None:
-    units = units_of(images_of(predictions, "binary", "folds"), "image", threshold=0.5)
+    units = units_of(images_of(predictions, "binary", "folds"), "image")
     every = np.ones(len(units), bool)
     values = partial(binary_values, units)
     four, five = (Rule("accuracy", every, (every, units.case < count)) for count in (4, 5))

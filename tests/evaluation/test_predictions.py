@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from lobule.errors import DataError
+from lobule.evaluation.decision.operating import Operating, undecided
 from lobule.evaluation.predictions import PREDICTION_COLUMNS, Predictions, assemble_predictions, sigmoid, softmax
 from lobule.taxonomy import SUBTYPES
 from tests.evaluation.conftest import make_predictions, manifest_frame
@@ -66,10 +67,16 @@ def test_a_file_gives_back_the_same_text(tmp_path: Path, name: str) -> None:
     pd.testing.assert_frame_equal(Predictions.read(tmp_path / "predictions.csv").frame, written.frame)
 
 
+def _operating(*, temperature: float = 1.0, threshold: float = 0.5, subtype_temperature: float = 1.0) -> Operating:
+    plain = undecided(threshold=threshold)
+    image = plain.image.model_copy(update={"temperature": temperature})
+    return plain.model_copy(update={"image": image, "subtype_temperature": subtype_temperature})
+
+
 def test_probabilities_follow_logits_and_temperature() -> None:
     logits, subtype = np.array([-2.0, 0.0, 3.0]), np.arange(24.0).reshape(3, 8) / 10
     plain = assemble(logits, subtype)
-    cooled = assemble(logits, subtype, temperature={"binary": 2.0, "subtype": np.array([1.0, 2.0, 4.0])})
+    cooled = assemble(logits, subtype, operating=_operating(temperature=2.0, subtype_temperature=4.0))
     np.testing.assert_allclose(plain.probabilities("binary")[:, 0], 1 / (1 + np.exp(-logits)), rtol=1e-8)
     np.testing.assert_allclose(plain.probabilities("subtype").sum(axis=1), 1, rtol=1e-8)
     np.testing.assert_allclose(cooled.probabilities("binary")[:, 0], 1 / (1 + np.exp(-logits / 2)), rtol=1e-8)
@@ -79,7 +86,7 @@ def test_probabilities_follow_logits_and_temperature() -> None:
 
 
 def test_predicted_classes_and_verdict() -> None:
-    made = assemble(np.array([-0.5, 0.0, np.nan]), np.eye(8)[:3], threshold=0.6).frame
+    made = assemble(np.array([-0.5, 0.0, np.nan]), np.eye(8)[:3], operating=_operating(threshold=0.6)).frame
     assert made["pred_label"].tolist() == ["benign", "benign", ""]
     assert assemble(np.array([0.0])).frame["pred_label"].tolist() == ["malignant"]
     assert made["pred_subtype"].tolist() == list(SUBTYPES[:3])
@@ -180,9 +187,8 @@ def test_missing_or_binary_file(tmp_path: Path) -> None:
     [
         ("fold", np.zeros(3, np.int64)),
         ("logits_subtype", np.zeros((2, 7))),
-        ("threshold", np.zeros(2)),
-        ("temperature", {"binary": np.ones(3)}),
-        ("temperature", {"binary": 0.0}),
+        ("novelty", np.zeros(3)),
+        ("refusals", ["blank"]),
     ],
 )
 def test_assemble_names_the_wrong_argument(argument: str, value: object) -> None:

@@ -19,7 +19,20 @@ def make_units(true: NDArray[np.int64], predicted: NDArray[np.int64], case: NDAr
     n = len(true)
     zeros = np.zeros(n)
     images = np.ones(n, np.int64)
-    return Units("subtype", "image", case, true, predicted, zeros, zeros, zeros, images)
+    return Units(
+        "subtype",
+        "image",
+        case,
+        true,
+        predicted,
+        score=zeros,
+        probability=zeros,
+        uncalibrated=np.zeros((len(case), 8)),
+        temperature=zeros + 1,
+        fits=np.full((len(case), 2), np.nan),
+        share=zeros,
+        images=images,
+    )
 
 
 def random_units(seed: int, n: int = 120) -> Units:

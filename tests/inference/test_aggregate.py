@@ -39,16 +39,16 @@ def test_a_case_is_the_mean_of_its_images() -> None:
 
 def test_evaluation_scores_the_same_answers() -> None:
     predictions = _predictions()
-    answers = {answer.case_id: answer for answer in answer_cases(predictions, threshold=0.4)}
+    answers = {answer.case_id: answer for answer in answer_cases(predictions)}
     order = ["14-22549", "14-2523", "14-15570"]
     for task in TASKS:
-        units = units_of(images_of(predictions, task, "predict"), "case", threshold=0.4)
+        units = units_of(images_of(predictions, task, "predict"), "case")
         classes = LABELS if task == "binary" else SUBTYPES
         given = [answers[case].pred_label if task == "binary" else answers[case].pred_subtype for case in order]
         by_image_id = sorted(order, key=lambda case: {"14-22549": 0, "14-2523": 1, "14-15570": 2}[case])
         assert by_image_id == order
         assert sorted(classes[k] for k in units.predicted) == sorted(given)
-    units = units_of(images_of(predictions, "binary", "predict"), "case", threshold=0.4)
+    units = units_of(images_of(predictions, "binary", "predict"), "case")
     np.testing.assert_allclose(
         sorted(units.probability), sorted(answer.prob_malignant for answer in answers.values()), rtol=1e-12
     )

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from lobule.data.manifest import Manifest
+from lobule.evaluation.decision.decide import decide
+from lobule.evaluation.decision.operating import undecided
+from lobule.evaluation.predictions import Predictions
 from lobule.features.spec import EncoderSpec, encoder_spec
 from lobule.model.bundle import open_bundle
 from lobule.model.ship import ship
@@ -33,7 +36,17 @@ def test_a_bundle_says_what_it_is_and_what_it_was_made_of(
 ) -> None:
     heads = open_bundle(finished.folder).heads
     data = replace(summarise(manifest, group_by="patient"), synthetic=True)
-    ship(tmp_path / "model", manifest, spec, heads, finished.metrics, config=QUICK, name="my model", data=data)
+    ship(
+        tmp_path / "model",
+        manifest,
+        spec,
+        heads,
+        finished.metrics,
+        operating=undecided(),
+        config=QUICK,
+        name="my model",
+        data=data,
+    )
     bundle = open_bundle(tmp_path / "model")
     record = bundle.record
     assert record.tasks == TASKS
@@ -60,9 +73,20 @@ def test_the_same_model_has_the_same_id_and_other_heads_another(
 ) -> None:
     bundle = open_bundle(finished.folder)
     changed = {task: replace(head, output_bias=head.output_bias + 1) for task, head in bundle.heads.items()}
+    operating = decide(Predictions.read(finished.folder / "predictions.csv"), QUICK.decision).pooled
     ids = []
     for name, heads in (("same", bundle.heads), ("other", changed)):
         data = summarise(manifest)
-        ship(tmp_path / name, manifest, spec, heads, finished.metrics, config=QUICK, name="any", data=data)
+        ship(
+            tmp_path / name,
+            manifest,
+            spec,
+            heads,
+            finished.metrics,
+            operating=undecided(),
+            config=QUICK,
+            name="any",
+            data=data,
+        )
         ids.append(open_bundle(tmp_path / name).record.model_id)
     assert ids[0] == bundle.record.model_id != ids[1]

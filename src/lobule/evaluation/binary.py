@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lobule.evaluation.levels import Units
 from lobule.evaluation.sums import confusions, divide, weighted_sums
 
-__all__ = ["BINARY_METRICS", "CALIBRATION_BINS", "binary_values", "calibration_bin"]
+__all__ = ["BINARY_METRICS", "CALIBRATION_BINS", "binary_values", "calibration_bin", "probability_values"]
 
 BINARY_METRICS: Final = (
     *("auroc", "average_precision", "accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "mcc"),
@@ -55,7 +55,7 @@ def binary_values(units: Units, multiplicity: NDArray[np.float64]) -> Values:
     return {
         **_ranking(units, multiplicity),
         **_decisions(units, multiplicity),
-        **_probabilities(units, multiplicity),
+        **probability_values(units, multiplicity),
     }
 
 
@@ -77,7 +77,8 @@ def _decisions(units: Units, multiplicity: NDArray[np.float64]) -> Values:
     }
 
 
-def _probabilities(units: Units, multiplicity: NDArray[np.float64]) -> Values:
+def probability_values(units: Units, multiplicity: NDArray[np.float64]) -> Values:
+    """Return `brier`, `log_loss` and `ece` of `units.probability`, shape (r,), in r replicates; see `binary_values`."""
     gap = units.malignant - units.probability
     likelihood = np.where(units.malignant, units.probability, 1 - units.probability)
     surprise = -np.log(np.clip(likelihood, _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY))

@@ -9,10 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lobule.evaluation.binary import CALIBRATION_BINS, calibration_bin
+from lobule.evaluation.decision.operating import Decisions
 from lobule.evaluation.levels import Level, Units, images_of, units_of
 from lobule.evaluation.predictions import Predictions, Protocol
 from lobule.evaluation.sums import divide
-from lobule.taxonomy import LABELS, SUBTYPES, Task, classes_of
+from lobule.taxonomy import SUBTYPES, Task, classes_of
 
 __all__ = [
     "ConfusionMatrix",
@@ -121,16 +122,22 @@ def confusion_matrix(
     *,
     protocol: Protocol = "folds",
     level: Level = "image",
-    threshold: float = 0.5,
+    decisions: Decisions | None = None,
 ) -> ConfusionMatrix:
-    """Return the counts of true and predicted classes; all 0 without scored images."""
-    units = _units(predictions, task, protocol, level, threshold=threshold)
+    """Return the counts of true and predicted classes (by `decisions`, else at 0.5); all 0 without scored images."""
+    units = _units(predictions, task, protocol, level, decisions=decisions)
     return ConfusionMatrix(classes_of(task), units.confusion())
 
 
-def reliability(predictions: Predictions, *, protocol: Protocol = "folds", level: Level = "image") -> Reliability:
-    """Return the reliability diagram of P(malignant), in the bins of the ECE."""
-    units = _units(predictions, "binary", protocol, level)
+def reliability(
+    predictions: Predictions,
+    *,
+    protocol: Protocol = "folds",
+    level: Level = "image",
+    decisions: Decisions | None = None,
+) -> Reliability:
+    """Return what was promised and what came true in the bins of the ECE; before temperature without `decisions`."""
+    units = _units(predictions, "binary", protocol, level, decisions=decisions)
     bins = calibration_bin(units.probability)
     count, promised, true = (
         np.bincount(bins, weights=values, minlength=CALIBRATION_BINS).astype(np.float64)
@@ -147,22 +154,15 @@ def reliability(predictions: Predictions, *, protocol: Protocol = "folds", level
 
 
 def worst_errors(
-    predictions: Predictions,
-    n: int,
-    *,
-    task: Task = "binary",
-    protocol: Protocol = "folds",
-    threshold: float = 0.5,
-    per_case: int = 2,
+    predictions: Predictions, n: int, *, task: Task = "binary", protocol: Protocol = "folds", per_case: int = 2
 ) -> pd.DataFrame:
-    """Return the images that are wrong with the most confidence, at most `per_case` of a case.
+    """Return the images that are called wrong with the most confidence, at most `per_case` of a case.
 
     Args:
         predictions: any protocols.
         n: most rows.
         task: whose errors.
         protocol: which predictions.
-        threshold: lowest P(malignant) that is called malignant.
         per_case: most rows of one case, so that one bad slide does not fill the gallery.
 
     Returns:
@@ -170,22 +170,24 @@ def worst_errors(
         class), most confident first.
     """
     frame = predictions.frame
-    truth = "label" if task == "binary" else "subtype"
-    probabilities = predictions.probabilities(task)
-    known = (frame["protocol"] == protocol).to_numpy() & (frame[truth] != "").to_numpy()
-    known &= ~np.isnan(probabilities).any(axis=1)
-    rows, picked = frame[known], probabilities[known]
-    if task == "binary":
-        chosen = (picked[:, 0] >= threshold).astype(np.int64)
-        confidence = np.where(chosen == 1, picked[:, 0], 1 - picked[:, 0])
-    else:
-        chosen, confidence = picked.argmax(axis=1), picked.max(axis=1, initial=0.0)
-    names = np.array(LABELS if task == "binary" else SUBTYPES, dtype=object)
-    stated = rows.assign(true=rows[truth], predicted=names[chosen], confidence=confidence)
+    truth, called = ("label", "pred_label") if task == "binary" else ("subtype", "pred_subtype")
+    known = (frame["protocol"] == protocol) & (frame[truth] != "") & (frame[called] != "")
+    rows = frame[known.to_numpy(dtype=bool) & ~np.isnan(predictions.probabilities(task)).any(axis=1)]
+    stated = rows.assign(true=rows[truth], predicted=rows[called], confidence=_confidence(rows, called))
     wrong = stated[stated["true"] != stated["predicted"]]
     ranked = wrong.sort_values(["confidence", "image_id"], ascending=[False, True], kind="stable")
     return ranked[ranked.groupby("case_id").cumcount() < per_case].head(n).reset_index(drop=True)
 
 
-def _units(predictions: Predictions, task: Task, protocol: Protocol, level: Level, *, threshold: float = 0.5) -> Units:
-    return units_of(images_of(predictions, task, protocol), level, threshold=threshold)
+def _confidence(rows: pd.DataFrame, called: str) -> Vector:
+    """Return the probability of the class that each row was called."""
+    by_class = {"malignant": rows["prob_malignant"], "benign": 1 - rows["prob_malignant"]}
+    by_class |= {name: rows[f"prob_{name}"] for name in SUBTYPES}
+    cells = zip(rows.index, rows[called], strict=True)
+    return np.array([by_class[name][row] for row, name in cells], dtype=np.float64)
+
+
+def _units(
+    predictions: Predictions, task: Task, protocol: Protocol, level: Level, *, decisions: Decisions | None = None
+) -> Units:
+    return units_of(images_of(predictions, task, protocol, decisions=decisions), level)

@@ -9,15 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule.errors import DataError
+from lobule.evaluation.decision.operating import Decisions, LabelSets, Operating, undecided
 from lobule.evaluation.predictions import Predictions, Protocol, sigmoid
 from lobule.taxonomy import SUBTYPES, Task, classes_of
 
-__all__ = ["LEVELS", "Images", "Level", "Units", "images_of", "units_of"]
+__all__ = ["LEVELS", "Images", "Level", "Units", "images_of", "rows_of", "units_of"]
 
 Level = Literal["image", "case"]
 LEVELS: Final[tuple[Level, ...]] = ("image", "case")
 
 _SMALLEST_ODDS: Final = 1e-9
+_TRUTH: Final[dict[Task, str]] = {"binary": "label", "subtype": "subtype"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +33,11 @@ class Images:
         magnification: shape (n,), e.g. "40", or "unknown".
         subtype: shape (n,), index into `SUBTYPES`, -1 where unknown.
         true: shape (n,), index into the task's classes.
-        logits: shape (n, 1) or (n, 8), before temperature.
-        probability: shape (n,), P(malignant); zeros for subtypes.
+        logits: shape (n, 1) or (n, 8), before temperature; they rank.
+        uncalibrated: shape (n, 1) or (n, 8), what temperature divides: the logits, or, of predictions as they are given
+            (protocol `predict`), the log-odds (log-probabilities) of the given probabilities.
+        point: shape (n,), index into `points`.
+        points: what images and cases are decided with.
     """
 
     task: Task
@@ -42,7 +47,9 @@ class Images:
     subtype: NDArray[np.int64]
     true: NDArray[np.int64]
     logits: NDArray[np.float64]
-    probability: NDArray[np.float64]
+    uncalibrated: NDArray[np.float64]
+    point: NDArray[np.int64]
+    points: tuple[Operating, ...]
 
     def __len__(self) -> int:
         return len(self.case)
@@ -57,8 +64,13 @@ class Images:
             subtype=self.subtype[mask],
             true=self.true[mask],
             logits=self.logits[mask],
-            probability=self.probability[mask],
+            uncalibrated=self.uncalibrated[mask],
+            point=self.point[mask],
         )
+
+    def decided_by(self, decisions: Decisions, rows: NDArray[np.intp]) -> Images:
+        """Return the same images, decided by the points of their rows in the predictions, shape (n,)."""
+        return replace(self, point=decisions.point_of[rows], points=decisions.points)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +84,10 @@ class Units:
         true: shape (n,), index into the task's classes.
         predicted: shape (n,), index into the task's classes.
         score: shape (n,), logit of `malignant` that ranks the units; zeros for subtypes.
-        probability: shape (n,), P(malignant); zeros for subtypes.
+        probability: shape (n,), P(malignant) after temperature; zeros for subtypes.
+        uncalibrated: shape (n, 1) or (n, 8), what temperature divides.
+        temperature: shape (n,), what `uncalibrated` is divided by.
+        fits: shape (n, 2), whether `benign` and `malignant` are in the label set; NaN where no set can be given.
         share: shape (n,), one over the number of the patient's images, 0 where the patient is unknown and for cases.
         images: shape (n,), number of images in the unit.
     """
@@ -84,6 +99,9 @@ class Units:
     predicted: NDArray[np.int64]
     score: NDArray[np.float64]
     probability: NDArray[np.float64]
+    uncalibrated: NDArray[np.float64]
+    temperature: NDArray[np.float64]
+    fits: NDArray[np.float64]
     share: NDArray[np.float64]
     images: NDArray[np.int64]
 
@@ -110,99 +128,133 @@ class Units:
         return len(np.unique(self.case[mask]))
 
 
-def images_of(predictions: Predictions, task: Task, protocol: Protocol) -> Images:
+def rows_of(predictions: Predictions, task: Task, protocol: Protocol) -> NDArray[np.intp]:
+    """Return the rows of a protocol that have both a truth and a prediction for a task, sorted by image id."""
+    frame = predictions.frame
+    known = ((frame["protocol"] == protocol) & (frame[_TRUTH[task]] != "")).to_numpy(dtype=bool)
+    missing = np.isnan(predictions.logits(task)) | np.isnan(predictions.probabilities(task))
+    rows = np.flatnonzero(known & ~missing.any(axis=1))
+    return rows[np.argsort(frame["image_id"].to_numpy(dtype=object)[rows], kind="stable")]
+
+
+def images_of(
+    predictions: Predictions, task: Task, protocol: Protocol, *, decisions: Decisions | None = None
+) -> Images:
     """Return the images of a protocol that can be scored for a task.
 
     They are sorted by image id and cases are numbered in that order, so that neither the order of the rows nor the
     names of the cases change a result.
 
+    Args:
+        predictions: any protocols.
+        task: what is scored.
+        protocol: which rows.
+        decisions: of the same predictions; None: temperature 1 and threshold 0.5.
+
     Raises:
         DataError: an image that can be scored has no case.
     """
-    frame = predictions.frame
-    truth = frame["label" if task == "binary" else "subtype"].to_numpy(dtype=object)
-    known = (frame["protocol"] == protocol).to_numpy() & (truth != "")
-    known &= ~np.isnan(predictions.logits(task)).any(axis=1) & ~np.isnan(predictions.probabilities(task)).any(axis=1)
-    rows = np.flatnonzero(known)
-    rows = rows[np.argsort(frame["image_id"].to_numpy(dtype=object)[rows], kind="stable")]
-    picked = frame.iloc[rows]
+    rows = rows_of(predictions, task, protocol)
+    picked = predictions.frame.iloc[rows]
     _check_cases(picked["image_id"].tolist(), picked["case_id"].tolist())
-    return Images(
+    as_given = protocol == "predict"
+    images = Images(
         task=task,
         case=_numbered(picked["case_id"].tolist()),
         patient=_numbered(picked["patient_id"].tolist()),
         magnification=_magnifications(picked["magnification"].tolist()),
         subtype=_indices(picked["subtype"].tolist(), SUBTYPES),
-        true=_indices(truth[rows].tolist(), classes_of(task)),
+        true=_indices(picked[_TRUTH[task]].tolist(), classes_of(task)),
         logits=predictions.logits(task)[rows],
-        probability=predictions.probabilities(task)[rows, 0] if task == "binary" else np.zeros(len(rows)),
+        uncalibrated=_log_odds(predictions, task, rows) if as_given else predictions.logits(task)[rows],
+        point=np.zeros(len(rows), np.int64),
+        points=(undecided(),),
     )
+    return images.decided_by(decisions, rows) if decisions else images
 
 
-def units_of(images: Images, level: Level, *, threshold: float) -> Units:
+def units_of(images: Images, level: Level) -> Units:
     """Return the units of a level.
 
     A case of the binary task is all images with the same case and label: its score is the mean logit, its probability
-    the sigmoid of the images' mean log-odds. A case of the subtype task is all images with the same case and subtype:
-    its class has the largest mean logit.
+    the sigmoid of the mean of what temperature divides, after the temperature of cases. A case of the subtype task is
+    all images with the same case and subtype: its class has the largest mean logit.
 
     Args:
         images: the images.
         level: "image" or "case".
-        threshold: lowest P(malignant) that is called malignant.
     """
-    return _image_units(images, threshold) if level == "image" else _case_units(images, threshold)
+    if level == "image":
+        per_patient = np.bincount(images.patient[images.patient >= 0], minlength=1)
+        share = np.where(images.patient >= 0, 1.0 / np.maximum(per_patient, 1)[images.patient], 0.0)
+        return _decided(images, "image", share=share, images_in=np.ones(len(images), np.int64))
+    grouped, count = _by_case(images)
+    return _decided(grouped, "case", share=np.zeros(len(grouped)), images_in=count)
 
 
-def _image_units(images: Images, threshold: float) -> Units:
-    per_patient = np.bincount(images.patient[images.patient >= 0], minlength=1)
+def _by_case(images: Images) -> tuple[Images, NDArray[np.int64]]:
+    """Return one row for each case and class, with mean logits, and how many images each stands for."""
+    classes = len(classes_of(images.task))
+    keys, first, unit = np.unique(images.case * classes + images.true, return_index=True, return_inverse=True)
+    count = np.bincount(unit, minlength=len(keys))
+    grouped = replace(
+        images,
+        case=keys // classes,
+        patient=np.full(len(keys), -1, np.int64),
+        magnification=images.magnification[first],
+        subtype=images.subtype[first],
+        true=keys % classes,
+        logits=_means(unit, images.logits, count),
+        uncalibrated=_means(unit, images.uncalibrated, count),
+        point=images.point[first],
+    )
+    return grouped, count
+
+
+def _decided(images: Images, level: Level, *, share: NDArray[np.float64], images_in: NDArray[np.int64]) -> Units:
+    binary = images.task == "binary"
+    points = [operating.at(level) for operating in images.points]
+    temperatures = [point.temperature for point in points] if binary else [p.subtype_temperature for p in images.points]
+    temperature = np.array(temperatures)[images.point]
+    probability = sigmoid(images.uncalibrated[:, 0] / temperature) if binary else np.zeros(len(images))
+    threshold = np.array([point.threshold for point in points])[images.point]
+    predicted = probability >= threshold if binary else images.logits.argmax(axis=1)
     return Units(
         task=images.task,
-        level="image",
+        level=level,
         case=images.case,
         true=images.true,
-        predicted=_predicted(images.task, images.logits, images.probability, threshold),
-        score=_score(images.task, images.logits),
-        probability=images.probability,
-        share=np.where(images.patient >= 0, 1.0 / np.maximum(per_patient, 1)[images.patient], 0.0),
-        images=np.ones(len(images), np.int64),
+        predicted=np.asarray(predicted, dtype=np.int64),
+        score=images.logits[:, 0] if binary else np.zeros(len(images)),
+        probability=probability,
+        uncalibrated=images.uncalibrated,
+        temperature=temperature,
+        fits=_fits(probability, np.array([_limits(point.label_sets) for point in points])[images.point]),
+        share=share,
+        images=images_in,
     )
 
 
-def _case_units(images: Images, threshold: float) -> Units:
-    classes = len(classes_of(images.task))
-    keys, unit = np.unique(images.case * classes + images.true, return_inverse=True)
-    count = np.bincount(unit, minlength=len(keys))
-    logits = np.stack([_means(unit, column, count) for column in images.logits.T], axis=1)
-    clipped = np.clip(images.probability, _SMALLEST_ODDS, 1 - _SMALLEST_ODDS)
-    probability = sigmoid(_means(unit, np.log(clipped) - np.log1p(-clipped), count))
-    return Units(
-        task=images.task,
-        level="case",
-        case=keys // classes,
-        true=keys % classes,
-        predicted=_predicted(images.task, logits, probability, threshold),
-        score=_score(images.task, logits),
-        probability=probability if images.task == "binary" else np.zeros(len(keys)),
-        share=np.zeros(len(keys)),
-        images=count,
-    )
+def _limits(sets: LabelSets) -> tuple[float, float]:
+    if sets.benign is None or sets.malignant is None:
+        return np.nan, np.nan
+    return sets.benign, sets.malignant
+
+
+def _fits(probability: NDArray[np.float64], limits: NDArray[np.float64]) -> NDArray[np.float64]:
+    fits = np.stack([probability, 1 - probability], axis=1) <= limits
+    return np.where(np.isnan(limits), np.nan, fits)
+
+
+def _log_odds(predictions: Predictions, task: Task, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    probability = np.clip(predictions.probabilities(task)[rows], _SMALLEST_ODDS, 1 - _SMALLEST_ODDS)
+    return np.asarray(np.log(probability) - (np.log1p(-probability) if task == "binary" else 0.0))
 
 
 def _means(group: NDArray[np.intp], values: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.bincount(group, weights=values, minlength=len(count)) / count
-
-
-def _predicted(
-    task: Task, logits: NDArray[np.float64], probability: NDArray[np.float64], threshold: float
-) -> NDArray[np.int64]:
-    if task == "binary":
-        return (probability >= threshold).astype(np.int64)
-    return np.asarray(logits.argmax(axis=1), dtype=np.int64)
-
-
-def _score(task: Task, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    return logits[:, 0] if task == "binary" else np.zeros(len(logits))
+    """Return the means of the columns of values, shape (n, k), over groups."""
+    sums = [np.bincount(group, weights=column, minlength=len(count)) for column in values.T]
+    return np.asarray(np.stack(sums, axis=1) / count[:, None], dtype=np.float64)
 
 
 def _renumbered(numbers: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from lobule.evaluation.intervals import (
 )
 from lobule.evaluation.levels import Units
 
-__all__ = ["Measure", "Rule", "binary_rules", "class_rules", "measure", "subtype_rules"]
+__all__ = ["Measure", "Rule", "ValuesOf", "binary_rules", "class_rules", "measure", "subtype_rules"]
 
 Mask = NDArray[np.bool_]
 ValuesOf = Callable[[NDArray[np.float64]], dict[str, NDArray[np.float64]]]

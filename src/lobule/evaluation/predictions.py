@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -19,6 +19,8 @@ from lobule.evaluation.columns import (
     round_digits,
     tidy,
 )
+from lobule.evaluation.decision.operating import Operating, undecided
+from lobule.evaluation.decision.verdicts import Verdict, verdicts_of
 from lobule.provenance import write_atomically
 from lobule.taxonomy import LABELS, SUBTYPES, TASKS, Task
 
@@ -26,16 +28,12 @@ __all__ = [
     "PREDICTION_COLUMNS",
     "Predictions",
     "Protocol",
-    "RowValues",
     "assemble_predictions",
     "sigmoid",
     "softmax",
 ]
 
 Protocol = Literal["holdout", "folds", "predict"]
-RowValues = float | NDArray[np.float64]
-"""One number for all rows, or one a row, shape (n,)."""
-
 _MANIFEST_COLUMNS: Final = PREDICTION_COLUMNS[:8]
 _NEEDED: Final = ("image_id", "case_id", "label")
 _SMALLEST_ODDS: Final = 1e-9
@@ -109,11 +107,12 @@ def assemble_predictions(
     fold: NDArray[np.int64],
     logits_binary: NDArray[np.floating],
     logits_subtype: NDArray[np.floating] | None,
-    threshold: RowValues = 0.5,
-    temperature: Mapping[Task, RowValues] | None = None,
+    operating: Operating | None = None,
+    novelty: NDArray[np.floating] | None = None,
+    refusals: Sequence[str] | None = None,
     model_id: str = "",
 ) -> Predictions:
-    """Put a model's logits beside what the manifest knows of the images.
+    """Put a model's logits beside what the manifest knows of the images, and judge them.
 
     Args:
         manifest_frame: n rows with at least `image_id, path, pixel_sha256, case_id, patient_id, magnification, label,
@@ -122,12 +121,13 @@ def assemble_predictions(
         fold: shape (n,), the fold that held each image out; negative where there is none.
         logits_binary: shape (n,) or (n, 1), before temperature; NaN where there is no prediction.
         logits_subtype: shape (n, 8), before temperature, or None without a subtype head.
-        threshold: lowest P(malignant) that is called malignant.
-        temperature: by task, what the logits are divided by before the sigmoid or softmax; 1 where not given.
+        operating: temperatures, threshold and label sets; None: temperature 1, threshold 0.5, no label sets.
+        novelty: shape (n,), how unlike the training images each is; above 1 is refused.
+        refusals: n reasons why an image cannot be assessed, "" where it can.
         model_id: names the model that made the predictions.
 
     Returns:
-        The predictions, in the order of the rows. The verdict is the predicted label.
+        The predictions, in the order of the rows.
 
     Raises:
         DataError: a column is missing or lengths differ.
@@ -135,15 +135,21 @@ def assemble_predictions(
     if missing := [name for name in _MANIFEST_COLUMNS if name not in manifest_frame.columns]:
         raise DataError(f"manifest_frame: missing columns {', '.join(missing)}; needed: {', '.join(_MANIFEST_COLUMNS)}")
     n = len(manifest_frame)
+    point = operating or undecided()
     frame = manifest_frame[list(_MANIFEST_COLUMNS)].reset_index(drop=True)
     frame = frame.assign(protocol=protocol, fold=_folds(fold, n), model_id=model_id)
-    given = temperature or {}
     binary = round_digits(_shaped(logits_binary, (n, 1), "logits_binary"))
-    _put(frame, "binary", binary, sigmoid(binary / _column(given.get("binary", 1.0), n, "temperature")))
+    _put(frame, "binary", binary, sigmoid(binary / point.image.temperature))
     if logits_subtype is not None:
         subtype = round_digits(_shaped(logits_subtype, (n, len(SUBTYPES)), "logits_subtype"))
-        _put(frame, "subtype", subtype, softmax(subtype / _column(given.get("subtype", 1.0), n, "temperature")))
-    return Predictions(_complete(frame, _column(threshold, n, "threshold")[:, 0]))
+        _put(frame, "subtype", subtype, softmax(subtype / point.subtype_temperature))
+    if novelty is not None:
+        frame["novelty"] = _shaped(novelty, (n, 1), "novelty")[:, 0]
+    if refusals is not None and len(refusals) != n:
+        raise DataError(f"refusals: one reason a row ({n}) is needed; received {len(refusals)}")
+    probability = frame["prob_malignant"].to_numpy(dtype=np.float64)
+    frame[list(Verdict._fields)] = verdicts_of(probability, [point.image], refusals or [""] * n)
+    return Predictions(_complete(frame, keep=set(frame.columns)))
 
 
 def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -172,15 +178,6 @@ def _shaped(values: NDArray[np.floating], shape: tuple[int, int], name: str) -> 
     if array.shape != shape:
         raise DataError(f"{name}: shape {shape} is needed, one row for each of the manifest's; received {array.shape}")
     return array
-
-
-def _column(values: RowValues, n: int, name: str) -> NDArray[np.float64]:
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim and array.shape != (n,):
-        raise DataError(f"{name}: one number, or one a row ({n}), is needed; received shape {array.shape}")
-    if not (array > 0).all():
-        raise DataError(f"{name}: numbers above 0 are needed; received {array.min() if array.size else array}")
-    return np.broadcast_to(array, (n,))[:, None]
 
 
 def _put(frame: pd.DataFrame, task: Task, logits: NDArray[np.float64], probabilities: NDArray[np.float64]) -> None:
@@ -212,7 +209,7 @@ def _fill(frame: pd.DataFrame) -> pd.DataFrame:
     filled = checked.frame.copy()
     for task in TASKS:
         _fill_task(filled, checked, task)
-    return _complete(filled, np.full(len(filled), 0.5), keep=known)
+    return _complete(filled, keep=known)
 
 
 def _fill_task(frame: pd.DataFrame, checked: Predictions, task: Task) -> None:
@@ -224,22 +221,21 @@ def _fill_task(frame: pd.DataFrame, checked: Predictions, task: Task) -> None:
     frame[list(logit_columns(task))] = np.where(np.isnan(logits), inverse, logits)
 
 
-def _complete(frame: pd.DataFrame, threshold: NDArray[np.float64], *, keep: set[str] | None = None) -> pd.DataFrame:
+def _complete(frame: pd.DataFrame, *, keep: set[str]) -> pd.DataFrame:
     """Return all columns: the predicted classes and the verdict where they are not kept, the rest empty."""
     complete = frame.reindex(columns=list(PREDICTION_COLUMNS))
-    kept = keep or set()
-    if "pred_label" not in kept:
-        complete["pred_label"] = _predicted_label(complete, threshold)
-    if "pred_subtype" not in kept:
+    if "pred_label" not in keep:
+        complete["pred_label"] = _predicted_label(complete)
+    if "pred_subtype" not in keep:
         complete["pred_subtype"] = _predicted_subtype(complete)
-    if "verdict" not in kept:
+    if "verdict" not in keep:
         complete["verdict"] = complete["pred_label"]
     return complete
 
 
-def _predicted_label(frame: pd.DataFrame, threshold: NDArray[np.float64]) -> NDArray[np.object_]:
+def _predicted_label(frame: pd.DataFrame) -> NDArray[np.object_]:
     probability = frame["prob_malignant"].to_numpy(dtype=np.float64)
-    names = np.array(LABELS, dtype=object)[(probability >= threshold).astype(np.int64)]
+    names = np.array(LABELS, dtype=object)[(probability >= 0.5).astype(np.int64)]
     return np.where(np.isnan(probability), "", names)
 
 

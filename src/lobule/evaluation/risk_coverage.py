@@ -41,7 +41,7 @@ class RiskCoverage:
     def accuracy_at(self, coverage: float) -> float:
         """Return the share of right answers when at least this share of the units, above 0, is answered."""
         step = np.searchsorted(self.coverage, min(coverage, 1.0) - 1e-9)
-        return float(1 - self.risk[min(step, len(self.risk) - 1)])
+        return float(1 - self.risk[min(int(step), len(self.risk) - 1)])
 
     def to_frame(self) -> pd.DataFrame:
         """Return the curve as a table."""

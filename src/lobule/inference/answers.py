@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lobule.data.layouts import describe_path
+from lobule.evaluation.decision.operating import Operating, undecided
 from lobule.evaluation.predictions import Predictions, assemble_predictions
 from lobule.taxonomy import SUBTYPES, Task
 
@@ -59,10 +60,15 @@ def predictions_of(named: Sequence[Named], answers: Sequence[Answer], *, record:
         fold=np.full(len(rows), -1, dtype=np.int64),
         logits_binary=_stacked(answers, "binary", 1),
         logits_subtype=subtype,
-        threshold=record.threshold.value,
-        temperature=record.temperature,
+        operating=_operating(record),
         model_id=record.model_id,
     )
+
+
+def _operating(record: BundleRecord) -> Operating:
+    plain = undecided(threshold=record.threshold.value)
+    image = plain.image.model_copy(update={"temperature": record.temperature["binary"]})
+    return plain.model_copy(update={"image": image, "subtype_temperature": record.temperature.get("subtype", 1.0)})
 
 
 def _described(image: Named, answer: Answer) -> tuple[object, ...]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from lobule.config import Config
     from lobule.data.manifest import Manifest
+    from lobule.evaluation.decision.operating import Operating
     from lobule.evaluation.metrics import Metrics
     from lobule.features.spec import EncoderSpec
     from lobule.model.head import Head
@@ -35,6 +36,7 @@ def ship(
     heads: Mapping[Task, Head],
     metrics: Metrics,
     *,
+    operating: Operating,
     config: Config,
     name: str,
     data: DataSummary,
@@ -47,6 +49,7 @@ def ship(
         spec: the backbone; its graph is written if it is not there yet.
         heads: by task, the head that is shipped.
         metrics: what the card states.
+        operating: temperatures, threshold and label sets that are shipped.
         config: the run's settings.
         name: what the card calls the model.
         data: what the card says of the images.
@@ -56,8 +59,10 @@ def ship(
         backbone=_backbone(spec),
         input_size=spec.architecture.input_size,
         preprocessing=Preprocessing(views=config.features.views, graph=_inside_the_graph(spec)),
-        threshold=Threshold(**(metrics.document["binary"] or {})["threshold"]),
-        temperature=dict.fromkeys(heads, 1.0),
+        threshold=Threshold(value=operating.image.threshold, rule=operating.rule),
+        temperature={
+            task: operating.image.temperature if task == "binary" else operating.subtype_temperature for task in heads
+        },
         training=_training_data(trained_on),
         metrics=_headline(metrics),
     )

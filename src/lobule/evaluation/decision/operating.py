@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from lobule.taxonomy import LABELS
 
-__all__ = ["DEFAULT_RULE", "LabelSets", "Operating", "OperatingPoint", "undecided"]
+__all__ = ["DEFAULT_RULE", "Decisions", "LabelSets", "Operating", "OperatingPoint", "undecided"]
 
 DEFAULT_RULE = "fixed: malignant if P(malignant) is at least this"
 
@@ -41,6 +44,11 @@ class LabelSets(_Record):
     def attainable(self) -> bool:
         """Whether there were enough cases of both classes, so that the sets mean something."""
         return self.benign is not None and self.malignant is not None
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether there was anything to calibrate with."""
+        return self.benign_cases + self.malignant_cases > 0
 
     def of(self, probability: float) -> tuple[str, ...] | None:
         """Return the labels that fit P(malignant), in the order of `LABELS`; None where no guarantee can be given."""
@@ -84,6 +92,23 @@ class Operating(_Record):
     def at(self, level: Literal["image", "case"]) -> OperatingPoint:
         """Return the point of a level."""
         return self.image if level == "image" else self.case
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """How every row of predictions is decided, by numbers that were not fitted on its own case.
+
+    Attributes:
+        pooled: fitted on all out-of-fold rows: what is shipped.
+        points: the numbers that rows are judged with.
+        point_of: shape (n,), index into `points` of each row.
+        is_cross_fitted: whether `points` were fitted at all, each on cases that it does not judge.
+    """
+
+    pooled: Operating
+    points: tuple[Operating, ...]
+    point_of: NDArray[np.int64]
+    is_cross_fitted: bool
 
 
 def undecided(*, threshold: float = 0.5, alpha: float = 0.1) -> Operating:

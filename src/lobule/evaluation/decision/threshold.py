@@ -1,0 +1,95 @@
+"""From which probability on something is called malignant, chosen by a stated rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lobule.errors import ConfigError
+
+__all__ = ["ThresholdRule", "choose_threshold", "parse_rule"]
+
+_ALLOWED = "balanced_accuracy, sensitivity:0.95 (any share) or fixed:0.5 (any probability)"
+
+
+@dataclass(frozen=True)
+class ThresholdRule:
+    """How a threshold is chosen.
+
+    Attributes:
+        kind: `balanced_accuracy`: the largest; `sensitivity`: the highest threshold that finds at least `wanted` of the
+            malignant; `fixed`: `wanted` itself.
+        wanted: a share or a probability; not used for `balanced_accuracy`.
+    """
+
+    kind: Literal["balanced_accuracy", "sensitivity", "fixed"]
+    wanted: float = 0.5
+
+    @property
+    def words(self) -> str:
+        """The rule as a phrase for people."""
+        if self.kind == "fixed":
+            return "fixed: malignant if P(malignant) is at least this"
+        if self.kind == "sensitivity":
+            return f"the highest with a sensitivity of at least {self.wanted:g} on pooled out-of-fold predictions"
+        return "the largest balanced accuracy on pooled out-of-fold predictions"
+
+
+def parse_rule(text: str) -> ThresholdRule:
+    """Read a rule such as `balanced_accuracy`, `sensitivity:0.95` or `fixed:0.5`.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    kind, _, number = text.strip().partition(":")
+    if kind == "balanced_accuracy" and not number:
+        return ThresholdRule("balanced_accuracy")
+    try:
+        wanted = float(number)
+    except ValueError:
+        wanted = float("nan")
+    if kind == "sensitivity" and 0 < wanted <= 1:
+        return ThresholdRule("sensitivity", wanted)
+    if kind == "fixed" and 0 < wanted < 1:
+        return ThresholdRule("fixed", wanted)
+    raise ConfigError(f"decision.threshold: allowed is {_ALLOWED}; received {text!r}.")
+
+
+def choose_threshold(probability: NDArray[np.float64], malignant: NDArray[np.bool_], rule: ThresholdRule) -> float:
+    """Return the threshold that a rule chooses.
+
+    Candidates are 0.5 and what lies half-way between neighbouring probabilities, so that none is decided by its last
+    digit. Of equally good ones the nearest to 0.5 is taken.
+
+    Args:
+        probability: shape (n,), P(malignant).
+        malignant: shape (n,).
+        rule: how to choose.
+
+    Returns:
+        A probability above 0 and at most 1; `wanted` for a fixed rule, and 0.5 where a class is missing.
+    """
+    if rule.kind == "fixed":
+        return rule.wanted
+    if malignant.all() or not malignant.any():
+        return 0.5
+    values = np.unique(probability)
+    between = (values[1:] + values[:-1]) / 2
+    candidates = np.concatenate([[values[0] / 2], between, [(values[-1] + 1) / 2], [0.5]])
+    candidates = candidates[candidates > 0]
+    recall = _share_at_least(probability[malignant], candidates)
+    specificity = 1 - _share_at_least(probability[~malignant], candidates)
+    if rule.kind == "sensitivity":
+        enough = candidates[recall >= rule.wanted - 1e-12]
+        return float(enough.max()) if enough.size else float(candidates.min())
+    score = recall + specificity
+    best = candidates[score >= score.max() - 1e-12]
+    return float(best[np.abs(best - 0.5).argmin()])
+
+
+def _share_at_least(values: NDArray[np.float64], thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+    ordered = np.sort(values)
+    return np.asarray(1 - np.searchsorted(ordered, thresholds, side="left") / len(ordered), dtype=np.float64)

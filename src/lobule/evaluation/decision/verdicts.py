@@ -1,0 +1,75 @@
+"""The one place where a probability becomes what is said: label, label set, verdict and the reason for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lobule.evaluation.decision.operating import OperatingPoint
+from lobule.taxonomy import LABELS
+
+__all__ = ["NO_GUARANTEE", "Verdict", "verdict_of", "verdicts_of"]
+
+NO_GUARANTEE: Final = "no label-set guarantee: too few cases"
+_NONE_FITS: Final = "uncertain: neither label fits"
+_BOTH_FIT: Final = "uncertain: both labels fit"
+
+
+class Verdict(NamedTuple):
+    """What is said of an image or of a case.
+
+    Attributes:
+        pred_label: by the threshold alone.
+        label_set: labels that fit, joined by "|"; empty where none fits or no guarantee can be given.
+        verdict: `benign`, `malignant`, `uncertain` or `not assessable`.
+        reason: why the verdict is not simply the label; else empty.
+    """
+
+    pred_label: str
+    label_set: str
+    verdict: str
+    reason: str
+
+
+def verdict_of(probability: float, point: OperatingPoint, *, refusal: str = "") -> Verdict:
+    """Judge a probability.
+
+    A refused image is `not assessable`. Otherwise one fitting label is the verdict, none or two make it `uncertain`;
+    where label sets are unattainable, or nothing was calibrated, the threshold decides.
+
+    Args:
+        probability: P(malignant), after temperature, 0 to 1.
+        point: temperature, threshold and label sets of the level.
+        refusal: why the image cannot be assessed; empty if it can.
+    """
+    label = LABELS[int(probability >= point.threshold)]
+    fitting = point.label_sets.of(probability)
+    shown = "|".join(fitting or ())
+    if refusal:
+        return Verdict(label, shown, "not assessable", refusal)
+    if fitting is None:
+        return Verdict(label, "", label, NO_GUARANTEE if point.label_sets.calibrated else "")
+    if len(fitting) == 1:
+        return Verdict(label, shown, fitting[0], "")
+    return Verdict(label, shown, "uncertain", _BOTH_FIT if fitting else _NONE_FITS)
+
+
+def verdicts_of(
+    probability: NDArray[np.float64], points: Sequence[OperatingPoint], refusals: Sequence[str]
+) -> NDArray[np.object_]:
+    """Return the fields of `Verdict` as columns, shape (n, 4); all empty where there is no probability.
+
+    Args:
+        probability: shape (n,), P(malignant) after temperature, or NaN.
+        points: n points, or one for all rows.
+        refusals: n reasons why an image cannot be assessed; "" where it can.
+    """
+    each = points if len(points) == len(probability) else [points[0]] * len(probability)
+    said = [
+        ("", "", "", "") if np.isnan(value) else verdict_of(value, point, refusal=refusal)
+        for value, point, refusal in zip(probability.tolist(), each, refusals, strict=True)
+    ]
+    return np.array(said, dtype=object).reshape(-1, len(Verdict._fields))

@@ -1,0 +1,65 @@
+"""What label sets are worth: how often they hold the truth, and how much they leave open."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lobule.evaluation.decision.conformal import SCORE
+from lobule.evaluation.levels import Units
+from lobule.evaluation.measures import Rule
+from lobule.evaluation.sums import divide, weighted_sums
+
+__all__ = ["label_set_rules", "label_set_shares", "label_set_values"]
+
+_PARTS: Final = ("benign", "malignant", "all")
+
+Values = dict[str, NDArray[np.float64]]
+
+
+def label_set_rules(units: Units) -> list[Rule]:
+    """Return what coverage and set size count: the units of a class that have a set, or all that have one."""
+    masks = {name: mask & _has_set(units) for name, mask in _masks(units).items()}
+    return [Rule(f"{kind} {name}", masks[name], (masks[name],)) for kind in ("coverage", "set_size") for name in _PARTS]
+
+
+def label_set_values(units: Units, multiplicity: NDArray[np.float64]) -> Values:
+    """Return coverage (share of sets with the true label) and mean set size by class, shape (r,), in r replicates.
+
+    Units without a set (alpha unattainable) are left out; undefined (NaN) where none has one.
+
+    Args:
+        units: n images or cases of the binary task.
+        multiplicity: shape (r, cases), how often each case counts.
+    """
+    fits = np.nan_to_num(units.fits)
+    covered = fits[np.arange(len(units)), units.true]
+    values: Values = {}
+    for name, mask in _masks(units).items():
+        counted = (mask & _has_set(units)).astype(np.float64)
+        columns = np.stack([counted, counted * covered, counted * fits.sum(axis=1)], axis=1)
+        total, hits, sizes = weighted_sums(units.case, columns, multiplicity).T
+        values[f"coverage {name}"], values[f"set_size {name}"] = divide(hits, total), divide(sizes, total)
+    return values
+
+
+def label_set_shares(units: Units) -> dict[str, Any]:
+    """Return how many of each 1 units have which set, whether there are sets for all, and the score in words."""
+    fits, known = units.fits, _has_set(units)
+    n = int(known.sum())
+    sets = {"benign": (1, 0), "malignant": (0, 1), "both": (1, 1), "none": (0, 0)}
+    shares = {
+        name: float(f"{(fits[known] == wanted).all(axis=1).sum() / n:.9g}") if n else None
+        for name, wanted in sets.items()
+    }
+    return {"shares": shares, "without_set": int((~known).sum()), "score": SCORE}
+
+
+def _masks(units: Units) -> dict[str, NDArray[np.bool_]]:
+    return {"benign": ~units.malignant, "malignant": units.malignant, "all": np.ones(len(units), bool)}
+
+
+def _has_set(units: Units) -> NDArray[np.bool_]:
+    return np.asarray(~np.isnan(units.fits).any(axis=1), dtype=bool)
