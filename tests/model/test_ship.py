@@ -83,7 +83,7 @@ def test_the_same_model_has_the_same_id_and_other_heads_another(
             spec,
             heads,
             finished.metrics,
-            operating=undecided(),
+            operating=operating,
             config=QUICK,
             name="any",
             data=data,

@@ -44,7 +44,7 @@ def units_by_rule(images: Images, group: NDArray[np.int64], name: str) -> Units:
         group: shape (n,), by which cases are judged by one another; that of a case is its first image's.
         name: key of `CASE_RULES`.
     """
-    per_image = np.clip(units_of(images, "image").probability, 1e-9, 1 - 1e-9)
+    per_image = np.clip(sigmoid(images.uncalibrated[:, 0]), 1e-9, 1 - 1e-9)
     cases = units_of(images, "case")
     keys, first, inverse = np.unique(images.case * 2 + images.true, return_index=True, return_inverse=True)
     score = np.array([CASE_RULES[name](per_image[inverse == unit]) for unit in range(len(keys))])

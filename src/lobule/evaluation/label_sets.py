@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,17 @@ from lobule.evaluation.sums import divide, weighted_sums
 
 __all__ = ["label_set_rules", "label_set_shares", "label_set_values"]
 
-_PARTS: Final = ("benign", "malignant", "all")
-
 Values = dict[str, NDArray[np.float64]]
 
 
 def label_set_rules(units: Units) -> list[Rule]:
     """Return what coverage and set size count: the units of a class that have a set, or all that have one."""
     masks = {name: mask & _has_set(units) for name, mask in _masks(units).items()}
-    return [Rule(f"{kind} {name}", masks[name], (masks[name],)) for kind in ("coverage", "set_size") for name in _PARTS]
+    covered = _covered(units)
+    return [
+        *(Rule(f"coverage {name}", mask, (mask,), proportion=True, right=covered) for name, mask in masks.items()),
+        *(Rule(f"set_size {name}", mask, (mask,)) for name, mask in masks.items()),
+    ]
 
 
 def label_set_values(units: Units, multiplicity: NDArray[np.float64]) -> Values:
@@ -35,7 +37,7 @@ def label_set_values(units: Units, multiplicity: NDArray[np.float64]) -> Values:
         multiplicity: shape (r, cases), how often each case counts.
     """
     fits = np.nan_to_num(units.fits)
-    covered = fits[np.arange(len(units)), units.true]
+    covered = _covered(units)
     values: Values = {}
     for name, mask in _masks(units).items():
         counted = (mask & _has_set(units)).astype(np.float64)
@@ -59,6 +61,10 @@ def label_set_shares(units: Units) -> dict[str, Any]:
 
 def _masks(units: Units) -> dict[str, NDArray[np.bool_]]:
     return {"benign": ~units.malignant, "malignant": units.malignant, "all": np.ones(len(units), bool)}
+
+
+def _covered(units: Units) -> NDArray[np.bool_]:
+    return np.asarray(np.nan_to_num(units.fits)[np.arange(len(units)), units.true] > 0, dtype=bool)
 
 
 def _has_set(units: Units) -> NDArray[np.bool_]:

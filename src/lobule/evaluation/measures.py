@@ -46,12 +46,14 @@ class Rule:
         counted: shape (n,), the units that the metric is about; their images and cases stand beside it.
         needed: masks of shape (n,); each must hold `MIN_CASES` cases for an interval.
         proportion: whether the metric is the share of counted units that are right.
+        right: shape (n,), which units are right; None: those whose class was predicted.
     """
 
     name: str
     counted: Mask
     needed: Sequence[Mask]
     proportion: bool = False
+    right: Mask | None = None
 
 
 def binary_rules(units: Units) -> list[Rule]:
@@ -135,8 +137,8 @@ def _interval(units: Units, rule: Rule, replicates: NDArray[np.float64]) -> Inte
     if any(units.n_cases(mask) < MIN_CASES for mask in rule.needed):
         return None
     if rule.proportion and units.level == "case":
-        right = rule.counted & (units.true == units.predicted)
-        return clopper_pearson(int(right.sum()), int(rule.counted.sum()))
+        right = units.true == units.predicted if rule.right is None else rule.right
+        return clopper_pearson(int((rule.counted & right).sum()), int(rule.counted.sum()))
     return percentile_interval(replicates)
 
 
