@@ -153,8 +153,8 @@ def test_read_fills_probabilities_from_logits(tmp_path: Path) -> None:
         ("image_id,case_id,label,prob_malignant\na,1,benign,0\na,1,benign,1\n", ("image_id", "row 2", "only once")),
         ("image_id,case_id,label,prob_malignant\n,1,benign,0\n", ("image_id", "not empty")),
         (
-            "image_id,case_id,label,prob_malignant,magnification\na,1,benign,0,40X\n",
-            ("magnification", "40X"),
+            "image_id,case_id,label,prob_malignant,magnification\na,1,benign,0,high\n",
+            ("magnification", "high"),
         ),
         ("image_id,case_id,label,prob_malignant,fold\na,1,benign,0,1.5\n", ("fold", "whole number")),
         (

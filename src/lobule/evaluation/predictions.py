@@ -21,6 +21,7 @@ from lobule.evaluation.columns import (
 )
 from lobule.evaluation.decision.operating import Operating, undecided
 from lobule.evaluation.decision.verdicts import Verdict, verdicts_of
+from lobule.evaluation.spreadsheet import read_spreadsheet
 from lobule.provenance import write_atomically
 from lobule.taxonomy import LABELS, SUBTYPES, TASKS, Task
 
@@ -35,7 +36,6 @@ __all__ = [
 
 Protocol = Literal["holdout", "folds", "predict"]
 _MANIFEST_COLUMNS: Final = PREDICTION_COLUMNS[:8]
-_NEEDED: Final = ("image_id", "case_id", "label")
 _SMALLEST_ODDS: Final = 1e-9
 
 
@@ -90,14 +90,15 @@ class Predictions:
     def read(cls, path: Path) -> Predictions:
         """Read predictions.csv, or any CSV that has enough columns to be scored.
 
-        Needed are `image_id`, `case_id`, `label`, and one of `prob_malignant` and `logit_malignant`. Other columns
-        of `PREDICTION_COLUMNS` are filled: a probability from its logit and the reverse, a predicted class at
-        probability 0.5 or by the largest, `protocol` with `predict`; the rest stays empty. Other columns are ignored.
+        Needed are `image_id`, `case_id`, `label`, and one of `prob_malignant` and `logit_malignant`; how they may be
+        written stands at `read_spreadsheet`. Other columns of `PREDICTION_COLUMNS` are filled: a probability from its
+        logit and the reverse, a predicted class at probability 0.5 or by the largest, `protocol` with `predict`; the
+        rest stays empty. Other columns are ignored.
 
         Raises:
             DataError: the file cannot be read, lacks a column, or a cell holds what its column does not allow.
         """
-        return cls(_fill(_read_text(path)))
+        return cls(_fill(read_spreadsheet(path)))
 
 
 def assemble_predictions(
@@ -185,23 +186,9 @@ def _put(frame: pd.DataFrame, task: Task, logits: NDArray[np.float64], probabili
     frame[list(probability_columns(task))] = round_digits(probabilities)
 
 
-def _read_text(path: Path) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(f"predictions: {path} cannot be read as a CSV file in UTF-8: {error}") from error
-    if missing := [name for name in _NEEDED if name not in frame.columns]:
-        raise DataError(
-            f"predictions: {path} lacks the columns {', '.join(missing)}; it has {', '.join(frame.columns)}"
-        )
-    if not {"prob_malignant", "logit_malignant"} & set(frame.columns):
-        raise DataError(f"predictions: {path} needs a column prob_malignant or logit_malignant; it has neither")
-    return frame
-
-
 def _fill(frame: pd.DataFrame) -> pd.DataFrame:
     """Fill the columns that a CSV made elsewhere may lack."""
-    given = frame[[name for name in PREDICTION_COLUMNS if name in frame.columns]].copy()
+    given = frame.copy()
     if "protocol" not in given:
         given["protocol"] = "predict"
     known = set(given.columns)

@@ -70,8 +70,8 @@ def choose_threshold(probability: NDArray[np.float64], malignant: NDArray[np.boo
         rule: how to choose.
 
     Returns:
-        A probability above 0 (so that a P(malignant) of exactly 0 is never called malignant) and at most 1; `wanted` for
-        a fixed rule, and 0.5 where a class is missing.
+        A probability above 0 (a P(malignant) of exactly 0 is never called malignant) and at most 1; `wanted` for a
+        fixed rule, and 0.5 where a class is missing.
     """
     if rule.kind == "fixed":
         return rule.wanted
