@@ -20,6 +20,7 @@ _PUBLIC = [
     "Predictor",
     "__version__",
     "audit",
+    "compare",
     "load",
     "load_config",
     "scan",

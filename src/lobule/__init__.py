@@ -4,6 +4,7 @@
     manifest = lobule.scan("images").manifest            what every image is
     lobule.audit(manifest)                               what would make the results lie
     lobule.split(manifest)                               folds and a holdout that no case crosses
+    lobule.compare("run", "other")                       two models, case by case
     model = lobule.load("run")                           a trained model, without any training framework
     model.predict("image.png"), model.heatmap("image.png")
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lobule.data.scan import scan
     from lobule.data.split import split
     from lobule.errors import LobuleError
+    from lobule.evaluation.compare import compare
     from lobule.inference.predictor import Predictor
     from lobule.pipeline import train
 
@@ -32,6 +34,7 @@ __all__ = [
     "Predictor",
     "__version__",
     "audit",
+    "compare",
     "load",
     "load_config",
     "scan",
@@ -46,6 +49,7 @@ _MODULE_OF = {
     "LobuleError": "lobule.errors",
     "Predictor": "lobule.inference.predictor",
     "audit": "lobule.data.audit",
+    "compare": "lobule.evaluation.compare",
     "load_config": "lobule.config",
     "scan": "lobule.data.scan",
     "split": "lobule.data.split",

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import lobule
+from lobule.cli.compare import compare
 from lobule.cli.console import warn
 from lobule.cli.data import data_app
 from lobule.cli.demo import demo
@@ -38,6 +39,7 @@ app.command()(demo)
 app.add_typer(data_app, name="data")
 app.command()(train)
 app.command()(evaluate)
+app.command()(compare)
 app.command()(predict)
 app.command()(export)
 
