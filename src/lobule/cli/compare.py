@@ -103,4 +103,6 @@ def _number(value: float | None, *, sign: bool = False) -> str:
 
 
 def _interval(low: float | None, high: float | None) -> str:
-    return "–" if low is None or high is None else f"{low:+.3f} to {high:+.3f}"
+    if low is None or high is None:
+        return "–"
+    return f"always {low:+.3f}" if low == high else f"{low:+.3f} to {high:+.3f}"

@@ -1,0 +1,1 @@
+"""Reporting checklists: what they ask for, in our own words, and what a run knows of it."""
