@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lobule.cli.checklists import checklist_names, write_scored_checklists
 from lobule.cli.console import disclaim, say, show_json, shown_progress
-from lobule.cli.options import AsJson, Seed
+from lobule.cli.options import AsJson, ChecklistNames, Seed
 from lobule.cli.scores import show_scores
 from lobule.errors import ConfigError
 
@@ -26,6 +27,7 @@ def evaluate(
         str | None,
         typer.Option("--threshold", help="A probability, or a rule: balanced_accuracy, sensitivity:0.95."),
     ] = None,
+    checklist: ChecklistNames = None,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
@@ -34,6 +36,7 @@ def evaluate(
     from lobule.evaluation.metrics import evaluate as score
     from lobule.evaluation.predictions import Predictions
 
+    wanted = checklist_names(checklist)
     if (out / "run.json").exists():
         raise ConfigError(f"--out {out}: is a run folder, whose own results stay; name another folder.")
     decision = _decision(source, threshold)
@@ -42,11 +45,14 @@ def evaluate(
         metrics = score(predictions, decision=decision, bootstrap=bootstrap, seed=seed or 0, progress=progress)
     decided(predictions, decide(predictions, decision)).write(out / "predictions.csv")
     metrics.write(out / "metrics.json")
+    files = write_scored_checklists(source, out, wanted, predictions=predictions, metrics=metrics, bootstrap=bootstrap)
     if as_json:
         show_json(metrics.document)
     else:
         show_scores(metrics)
         say(f"{out / 'metrics.json'}")
+        for file in files:
+            say(str(file))
         disclaim()
 
 

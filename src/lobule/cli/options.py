@@ -14,6 +14,7 @@ from lobule.errors import ConfigError
 __all__ = [
     "AsJson",
     "CasePattern",
+    "ChecklistNames",
     "Columns",
     "ConfigFile",
     "Data",
@@ -38,6 +39,10 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", help="One setting,
 Group = Annotated[str | None, typer.Option("--group", help="Unit that no split divides: case, patient or image.")]
 Folds = Annotated[int | None, typer.Option("--folds", help="Number of folds.")]
 Validation = Annotated[float | None, typer.Option("--validation", help="Share of images in the holdout's validation.")]
+ChecklistNames = Annotated[
+    str | None,
+    typer.Option("--checklist", help="Reporting checklists to fill: tripod-ai, claim, or both with a comma."),
+]
 CasePattern = Annotated[
     str | None,
     typer.Option(

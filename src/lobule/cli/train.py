@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
+from lobule.cli.checklists import checklist_names, write_run_checklists
 from lobule.cli.console import disclaim, say, show_json, shown_progress, warn
 from lobule.cli.options import (
     AsJson,
     CasePattern,
+    ChecklistNames,
     Columns,
     ConfigFile,
     Data,
@@ -46,6 +48,7 @@ def train(
     columns: Columns = None,
     root: Root = None,
     case_pattern: CasePattern = None,
+    checklist: ChecklistNames = None,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,6 +58,7 @@ def train(
     """
     from lobule.pipeline import train as run_pipeline
 
+    wanted = checklist_names(checklist)
     settings = configured(
         config,
         overrides,
@@ -76,6 +80,7 @@ def train(
             command=shlex.join(["lobule", *sys.argv[1:]]),
             progress=progress,
         )
+    files = write_run_checklists(out, wanted)
     if as_json:
         show_json(
             {"run": str(out), "was_done": run.was_done, "n_failures": run.n_failures, "metrics": run.metrics.document}
@@ -83,6 +88,8 @@ def train(
     else:
         show_scores(run.metrics)
         say(f"{'Was done already: ' if run.was_done else ''}{out / 'report.html'}")
+        for file in files:
+            say(str(file))
         disclaim()
     if run.n_failures:
         warn(f"{run.n_failures} files could not be used; they are listed with the reasons in {out / 'failures.csv'}.")

@@ -11,6 +11,7 @@ import pandas as pd
 
 from lobule.config import load_config
 from lobule.data.manifest import Manifest
+from lobule.data.phantom import is_phantom
 from lobule.data.split import Split
 from lobule.errors import DataError
 from lobule.evaluation.columns import HISTORY_COLUMNS
@@ -22,7 +23,11 @@ __all__ = ["recorded_inputs", "scored_inputs"]
 
 
 def recorded_inputs(
-    run: Path, *, metrics: Metrics | None = None, predictions: Predictions | None = None
+    run: Path,
+    *,
+    metrics: Metrics | None = None,
+    predictions: Predictions | None = None,
+    bootstrap: int | None = None,
 ) -> ReportInputs:
     """Return what a finished run has written; its audit's findings, figures and gallery are left out.
 
@@ -30,6 +35,7 @@ def recorded_inputs(
         run: the run folder.
         metrics: instead of the run's own, such as those of another threshold.
         predictions: instead of reading them again.
+        bootstrap: replicates behind `metrics`; None: as in the run's settings.
 
     Raises:
         DataError: the folder has no readable run.json.
@@ -39,6 +45,10 @@ def recorded_inputs(
     manifest = Manifest.read(run / "manifest.csv")
     epochs: Mapping[str, list[int]] = record.get("epochs") or {}
     findings: Any = None
+    config = load_config(run / "config.yaml")
+    if bootstrap is not None:
+        report = config.report.model_copy(update={"bootstrap": bootstrap})
+        config = config.model_copy(update={"report": report})
     return ReportInputs(
         title=run.resolve().name,
         metrics=metrics or Metrics.read(run / "metrics.json"),
@@ -48,8 +58,9 @@ def recorded_inputs(
         manifest=manifest,
         split=Split.read(run / "split.json", manifest),
         audit=findings,
-        config=load_config(run / "config.yaml"),
+        config=config,
         run=record,
+        synthetic=is_phantom(Path((record.get("arguments") or {}).get("data", ""))),
     )
 
 

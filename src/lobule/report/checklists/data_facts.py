@@ -105,8 +105,8 @@ def _missing(frame: pd.DataFrame, *, trained: bool) -> str:
     unlabelled = int((~frame["label"].isin(LABELS)).sum())
     no_subtype = int((frame["subtype"] == "").sum()) - unlabelled
     return (
-        f"{'Nothing was imputed. ' if trained else ''}{count(unlabelled, 'image')} without a label and {count(no_subtype, 'labelled image')} "
-        "without a subtype were left out of what needs them."
+        f"{'Nothing was imputed. ' if trained else ''}{count(unlabelled, 'image')} without a label and "
+        f"{count(no_subtype, 'labelled image')} without a subtype were left out of what needs them."
     )
 
 

@@ -23,10 +23,7 @@ def model_facts(inputs: ReportInputs) -> dict[str, str]:
         return {"kind_of_study": "Evaluation of predictions; no model was developed here."}
     use, misuse = intended_use()
     return {
-        "limits": (
-            "One data set, nothing tested on data from elsewhere; regions that people chose, not whole slides; whoever "
-            "chose settings after looking at these numbers has made them flattering."
-        ),
+        "limits": ("One data set, nothing tested on data from elsewhere; regions that people chose, not whole slides."),
         "kind_of_study": "Development of a diagnostic prediction model, with internal validation.",
         "intended_use": f"For: {use} Not for: {misuse}",
         "internal_only": (
@@ -124,8 +121,8 @@ def _used(inputs: ReportInputs) -> dict[str, str]:
             f"model/ of the run{f' {run_id}' if run_id else ''}, with SHA-256 sums and a model card."
         ),
         "bad_input": (
-            "What cannot be decoded is refused with a reason and listed in failures.csv; the verdict of an image unlike "
-            "those it was trained on can be `not assessable`, with a reason."
+            "What cannot be decoded is refused with a reason and listed in failures.csv; an image unlike those of the "
+            "training can get the verdict `not assessable`, with a reason."
         ),
         "users": "A person names files or a folder of images; nothing is outlined or entered by hand.",
     }
