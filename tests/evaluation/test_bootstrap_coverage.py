@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from lobule.evaluation.binary import binary_values
+from lobule.evaluation.decision.operating import Decisions, undecided
 from lobule.evaluation.levels import Units
 from lobule.evaluation.measures import binary_rules, measure
 from lobule.evaluation.paired_metrics import paired_metrics
-from lobule.evaluation.pairs import pair_images
-from lobule.evaluation.predictions import Predictions, assemble_predictions, sigmoid
+from lobule.evaluation.pairs import Model, pair_images
+from lobule.evaluation.predictions import assemble_predictions, sigmoid
 from tests.evaluation.conftest import manifest_frame
 
 _EXPERIMENTS = {"case": 200, "image": 60}
@@ -52,6 +53,9 @@ def experiment(seed: int, *, unit: str) -> Units:
         predicted=(score >= 0).astype(np.int64),
         score=score,
         probability=sigmoid(score),
+        uncalibrated=score[:, None],
+        temperature=np.ones(len(case)),
+        fits=np.full((len(case), 2), np.nan),
         share=np.zeros(len(case)),
         images=np.ones(len(case), np.int64),
     )
@@ -83,23 +87,21 @@ def test_the_bootstrap_of_images_does_not(name: str) -> None:
     assert coverage("image")[name] < 0.8
 
 
-def two_models(seed: int) -> tuple[Predictions, Predictions]:
+def two_models(seed: int) -> tuple[Model, Model]:
     """Return two models that are equally good, and err on the same cases as well as on cases of their own."""
     rng = np.random.default_rng(seed)
     frame = manifest_frame(rng, images=144, cases=48)
     case = frame["case_id"].str.removeprefix("14-").astype(int).to_numpy()
     signs = np.where(frame["label"].eq("malignant"), 1.0, -1.0)
+    as_given = Decisions(undecided(), (undecided(),), np.zeros(len(case), np.int64), is_cross_fitted=False)
     shared = _SHIFT * signs + rng.normal(size=48)[case]
 
-    def model() -> Predictions:
+    def model() -> Model:
         own: NDArray[np.float64] = 0.7 * rng.normal(size=48)[case] + rng.normal(size=len(case))
-        return assemble_predictions(
-            frame,
-            protocol="predict",
-            fold=np.full(len(case), -1),
-            logits_binary=shared + own,
-            logits_subtype=None,
+        predictions = assemble_predictions(
+            frame, protocol="predict", fold=np.full(len(case), -1), logits_binary=shared + own, logits_subtype=None
         )
+        return Model(predictions, as_given)
 
     return model(), model()
 

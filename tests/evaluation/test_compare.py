@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 from sklearn import metrics as oracle
 
+from lobule.config import DecisionSettings
 from lobule.errors import ConfigError, DataError
 from lobule.evaluation.binary import BINARY_METRICS
 from lobule.evaluation.compare import Comparison, Contrast, compare, paired_differences
+from lobule.evaluation.decision.decide import decide, decided
 from lobule.evaluation.intervals import case_multiplicities
 from lobule.evaluation.metrics import Metrics, evaluate
 from lobule.evaluation.predictions import Predictions
@@ -71,8 +73,7 @@ def test_every_metric_of_both_levels_is_compared_with_the_values_of_evaluate(
 
 
 def test_a_loop_over_draws_with_sklearn_gives_the_same_intervals(better: Predictions, worse: Predictions) -> None:
-    rows = better.frame.sort_values("image_id", kind="stable").reset_index(drop=True)
-    others = worse.frame.set_index("image_id").loc[rows["image_id"]].reset_index()
+    rows, others = (decided(own, decide(own)).frame.sort_values("image_id", kind="stable") for own in (better, worse))
     case = pd.factorize(rows["case_id"])[0]
     malignant = (rows["label"] == "malignant").to_numpy()
     found: dict[str, list[float]] = {"auroc": [], "balanced_accuracy": [], "brier": [], "case auroc": []}
@@ -84,14 +85,13 @@ def test_a_loop_over_draws_with_sklearn_gives_the_same_intervals(better: Predict
             scores = []
             for frame in (rows, others):
                 logit, probability = frame["logit_malignant"].to_numpy(), frame["prob_malignant"].to_numpy()
+                called = (frame["pred_label"] == "malignant").to_numpy()
                 means = np.array([logit[case == number].mean() for number in range(len(counts))])
                 of_case = np.array([malignant[case == number][0] for number in range(len(counts))])
                 scores.append(
                     {
                         "auroc": oracle.roc_auc_score(malignant[drawn], logit[drawn]),
-                        "balanced_accuracy": oracle.balanced_accuracy_score(
-                            malignant[drawn], probability[drawn] >= 0.5
-                        ),
+                        "balanced_accuracy": oracle.balanced_accuracy_score(malignant[drawn], called[drawn]),
                         "brier": oracle.brier_score_loss(malignant[drawn], probability[drawn]),
                         "case auroc": oracle.roc_auc_score(of_case[copies], means[copies]),
                     }
@@ -180,6 +180,17 @@ def test_folders_and_files_are_read(better: Predictions, worse: Predictions, tmp
     found = compare(tmp_path / "run", str(tmp_path / "theirs.csv"), bootstrap=20, names=("run", "theirs"))
     assert found.names == ("run", "theirs")
     assert found.contrasts == compare(better, worse, bootstrap=20).contrasts
+
+
+def test_a_run_keeps_its_own_rule_of_the_threshold(better: Predictions, tmp_path: Path) -> None:
+    for name in ("usual", "strict"):
+        better.write(tmp_path / name / "predictions.csv")
+    (tmp_path / "strict" / "config.yaml").write_text("decision: {threshold: 'fixed:0.99'}")
+    recall = contrast(compare(tmp_path / "usual", tmp_path / "strict", bootstrap=0), "binary", "image", "recall")
+    expected = evaluate(better, decision=DecisionSettings(threshold="fixed:0.99"), bootstrap=0)
+    assert recall.b == expected.value("binary", "recall")
+    assert recall.a == evaluate(better, bootstrap=0).value("binary", "recall")
+    assert recall.a != recall.b
 
 
 def test_what_cannot_be_compared_is_told_why(better: Predictions, worse: Predictions, tmp_path: Path) -> None:

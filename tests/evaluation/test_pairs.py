@@ -5,11 +5,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lobule.config import DecisionSettings
 from lobule.errors import DataError
 from lobule.evaluation.levels import images_of
-from lobule.evaluation.pairs import CaseDraws, pair_images
-from lobule.evaluation.predictions import Predictions
+from lobule.evaluation.pairs import CaseDraws, Model, Pair
+from lobule.evaluation.pairs import pair_images as pair_models
+from lobule.evaluation.predictions import Predictions, Protocol
+from lobule.taxonomy import Task
 from tests.evaluation.conftest import make_predictions
+
+
+def pair_images(a: Predictions, b: Predictions, task: Task, protocol: Protocol) -> Pair:
+    return pair_models(Model.of(a, DecisionSettings()), Model.of(b, DecisionSettings()), task, protocol)
 
 
 def changed(predictions: Predictions, rows: slice, **cells: Any) -> Predictions:

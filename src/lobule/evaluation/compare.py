@@ -10,12 +10,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lobule.config import DecisionSettings, load_config
 from lobule.errors import ConfigError, DataError
 from lobule.evaluation.intervals import Interval
 from lobule.evaluation.levels import Level
 from lobule.evaluation.measures import Measure
 from lobule.evaluation.paired_metrics import PairedMetric, paired_metrics, rounded
-from lobule.evaluation.pairs import Pair, pair_images
+from lobule.evaluation.pairs import Model, Pair, pair_images
 from lobule.evaluation.predictions import Predictions, Protocol
 from lobule.evaluation.simultaneous import NEGLIGIBLE, simultaneous_intervals
 from lobule.evaluation.subtype import scorable_subtypes
@@ -28,6 +29,7 @@ _BEST_FIRST: Final[tuple[Protocol, ...]] = ("folds", "holdout", "predict")
 _LOWER_IS_BETTER: Final = ("brier", "log_loss", "ece")
 _WIDEST: Final = {"mcc": 2.0, "cohen_kappa": 2.0, "log_loss": np.inf}
 _SCHEMA_VERSION: Final = 1
+_DECISION: Final = DecisionSettings()
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,12 @@ def compare(
     """Compare two models on the images that both have scored, case by case.
 
     Images are matched by image id; what only one of them has scored is counted and left out. Every metric is made as
-    `evaluate` makes it, for both models from the same draws of cases, so that what makes a case hard for both cancels
-    out. The 95 % interval of a difference is the central part of its bootstrap; there is none where `evaluate` gives
-    none (fewer than five cases in a class that the metric needs). Who looks at many differences finds some by chance:
-    the verdicts come from intervals that hold together for all of them (see `simultaneous_intervals`). The draws do
-    not repeat the training: a difference says something about these two trained models, not about two recipes.
+    `evaluate` makes it (of a run folder with the run's own rule of the threshold), for both models from the same draws
+    of cases, so that what makes a case hard for both cancels out. The 95 % interval of a difference is the central part
+    of its bootstrap; there is none where `evaluate` gives none (fewer than five cases in a class that the metric
+    needs). Who looks at many differences finds some by chance: the verdicts come from intervals that hold together for
+    all of them (see `simultaneous_intervals`). The draws do not repeat the training: a difference says something about
+    these two trained models, not about two recipes.
 
     Args:
         a: predictions, a predictions.csv, or the run folder that has one.
@@ -125,9 +128,9 @@ def compare(
     """
     _check(bootstrap, protocol)
     first, second = _opened(a), _opened(b)
-    chosen = protocol or _common_protocol(first, second)
+    chosen = protocol or _common_protocol(first.predictions, second.predictions)
     pairs = _pairs(first, second, chosen)
-    _check_pairs(pairs, first, second, chosen)
+    _check_pairs(pairs, first.predictions, second.predictions, chosen)
     lines = list(paired_metrics(pairs, _scorable(first, second), bootstrap=bootstrap, seed=seed, progress=progress))
     critical, together = _together(lines)
     return Comparison(
@@ -145,13 +148,19 @@ def compare(
 
 
 def paired_differences(
-    a: Predictions, b: Predictions, *, bootstrap: int = 2000, seed: int = 0
+    a: Predictions,
+    b: Predictions,
+    *,
+    decision: DecisionSettings = _DECISION,
+    bootstrap: int = 2000,
+    seed: int = 0,
 ) -> dict[str, dict[str, Any] | None] | None:
     """Return the difference a - b of every metric, as it stands beside a control in metrics.json.
 
     Args:
         a: predictions of the model.
         b: predictions of the control, for the same images; folds may differ.
+        decision: rule of the threshold, for both.
         bootstrap: number of replicates; with 0 there are no intervals.
         seed: fixes the draws.
 
@@ -164,12 +173,13 @@ def paired_differences(
         ConfigError: an argument is out of range.
     """
     _check(bootstrap, None)
-    pairs = {protocol: _pairs(a, b, protocol) for protocol in _BEST_FIRST}
+    model, control = Model.of(a, decision), Model.of(b, decision)
+    pairs = {protocol: _pairs(model, control, protocol) for protocol in _BEST_FIRST}
     if any(pair.conflict for found in pairs.values() for pair in found):
         return None
     blocks: dict[str, dict[str, Any]] = {task: {} for task in TASKS}
     for protocol, found in pairs.items():
-        for line in paired_metrics(found, _scorable(a, b), bootstrap=bootstrap, seed=seed):
+        for line in paired_metrics(found, _scorable(model, control), bootstrap=bootstrap, seed=seed):
             level = blocks[line.task].setdefault(protocol, {}).setdefault(line.level, {})
             level[line.name] = asdict(line.measure())
     return {task: block or None for task, block in blocks.items()}
@@ -182,15 +192,19 @@ def _check(bootstrap: int, protocol: str | None) -> None:
         raise ConfigError(f"protocol: one of {', '.join(_BEST_FIRST)} is needed; received {protocol!r}")
 
 
-def _opened(source: Predictions | Path | str) -> Predictions:
+def _opened(source: Predictions | Path | str) -> Model:
     if isinstance(source, Predictions):
-        return source
+        return Model.of(source, _DECISION)
     path = Path(source)
     if not path.exists():
         raise DataError(f"{path}: does not exist; name a run folder or a predictions.csv")
     if path.is_dir() and not (path / "predictions.csv").exists():
         raise DataError(f"{path}: has no predictions.csv; name a folder that `lobule train` has finished, or the file")
-    return Predictions.read(path / "predictions.csv" if path.is_dir() else path)
+    if not path.is_dir():
+        return Model.of(Predictions.read(path), _DECISION)
+    recorded = path / "config.yaml"
+    settings = load_config(recorded).decision if recorded.is_file() else _DECISION
+    return Model.of(Predictions.read(path / "predictions.csv"), settings)
 
 
 def _protocols_of(predictions: Predictions) -> list[Protocol]:
@@ -208,7 +222,7 @@ def _common_protocol(a: Predictions, b: Predictions) -> Protocol:
     )
 
 
-def _pairs(a: Predictions, b: Predictions, protocol: Protocol) -> list[Pair]:
+def _pairs(a: Model, b: Model, protocol: Protocol) -> list[Pair]:
     return [pair_images(a, b, task, protocol) for task in TASKS]
 
 
@@ -233,8 +247,8 @@ def _listed(names: Sequence[Protocol]) -> str:
     return ", ".join(names) or "none"
 
 
-def _scorable(a: Predictions, b: Predictions) -> NDArray[np.bool_]:
-    return scorable_subtypes(a.frame) & scorable_subtypes(b.frame)
+def _scorable(a: Model, b: Model) -> NDArray[np.bool_]:
+    return scorable_subtypes(a.predictions.frame) & scorable_subtypes(b.predictions.frame)
 
 
 def _together(lines: Sequence[PairedMetric]) -> tuple[float | None, list[Interval]]:

@@ -10,14 +10,30 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lobule.config import DecisionSettings
+from lobule.evaluation.decision.decide import decide
+from lobule.evaluation.decision.operating import Decisions
 from lobule.evaluation.intervals import case_multiplicities
-from lobule.evaluation.levels import Images, Level, Units, images_of, units_of
+from lobule.evaluation.levels import Images, Level, Units, images_of, rows_of, units_of
 from lobule.evaluation.predictions import Predictions, Protocol
 from lobule.taxonomy import Task
 
-__all__ = ["CaseDraws", "Pair", "pair_images"]
+__all__ = ["CaseDraws", "Model", "Pair", "pair_images"]
 
 _WEIGHTS_AT_ONCE: Final = 500_000
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What one of the two predicted, and what its rows are decided with."""
+
+    predictions: Predictions
+    decisions: Decisions
+
+    @classmethod
+    def of(cls, predictions: Predictions, settings: DecisionSettings) -> Model:
+        """Return predictions as `evaluate` decides them, all of them, whichever are compared."""
+        return cls(predictions, decide(predictions, settings))
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +67,11 @@ class Pair:
 
     def units(self, level: Level) -> tuple[Units, Units]:
         """Return the units of both, in the same order and of the same cases."""
-        return _units(self.a, level), _units(self.b, level)
+        return units_of(self.a, level), units_of(self.b, level)
 
 
-def pair_images(a: Predictions, b: Predictions, task: Task, protocol: Protocol) -> Pair:
-    """Match the scored images of two predictions by image id; there may be none.
+def pair_images(a: Model, b: Model, task: Task, protocol: Protocol) -> Pair:
+    """Match the scored images of two models by image id; there may be none.
 
     Raises:
         DataError: an image that can be scored has no case.
@@ -65,8 +81,8 @@ def pair_images(a: Predictions, b: Predictions, task: Task, protocol: Protocol) 
     both_a, both_b = rows_a[in_b].reset_index(drop=True), rows_b[in_a].reset_index(drop=True)
     return Pair(
         task=task,
-        a=images_of(a, task, protocol).where(in_b),
-        b=images_of(b, task, protocol).where(in_a),
+        a=images_of(a.predictions, task, protocol, decisions=a.decisions).where(in_b),
+        b=images_of(b.predictions, task, protocol, decisions=b.decisions).where(in_a),
         case_names=both_a["case_id"].to_numpy(dtype=object),
         malignant=both_a["label"].eq("malignant").to_numpy(dtype=bool),
         only_a=int((~in_b).sum()),
@@ -105,18 +121,11 @@ class CaseDraws:
             yield multiplicity[:, columns]
 
 
-def _units(images: Images, level: Level) -> Units:
-    """Return the units of a level, decided as `evaluate` decides them."""
-    return units_of(images, level, threshold=0.5)
-
-
-def _scored_rows(predictions: Predictions, task: Task, protocol: Protocol) -> pd.DataFrame:
+def _scored_rows(model: Model, task: Task, protocol: Protocol) -> pd.DataFrame:
     """Return the rows that `images_of` returns, in its order."""
-    frame = predictions.frame
-    known = (frame["protocol"] == protocol).to_numpy() & (frame["label" if task == "binary" else "subtype"] != "")
-    known &= ~np.isnan(predictions.logits(task)).any(axis=1) & ~np.isnan(predictions.probabilities(task)).any(axis=1)
+    rows = rows_of(model.predictions, task, protocol)
     columns = ["image_id", "case_id", "label", "subtype", "fold"]
-    return frame.loc[known, columns].sort_values("image_id", kind="stable").reset_index(drop=True)
+    return model.predictions.frame[columns].iloc[rows].reset_index(drop=True)
 
 
 def _both_ways(a: pd.DataFrame, b: pd.DataFrame) -> tuple[tuple[pd.DataFrame, pd.DataFrame], ...]:
