@@ -25,6 +25,7 @@ _COMMANDS = [
     ["data", "phantom"],
     ["train"],
     ["evaluate"],
+    ["compare"],
     ["predict"],
     ["export"],
 ]

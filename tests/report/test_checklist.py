@@ -145,7 +145,11 @@ def test_numbers_of_calibration_and_of_label_sets_are_quoted_where_there_are_any
     document = inputs.metrics.document
     folds = document["binary"]["folds"]
     added: dict[str, Any] = {
-        "calibration": {"before": {"brier": measure(0.2)}, "after": {"brier": measure(0.1), "slope": measure(1.05)}},
+        "calibration": {
+            "before": {"brier": measure(0.2)},
+            "after": {"brier": measure(0.1), "slope": measure(1.05)},
+            "bins": "15",
+        },
         "conformal": {
             "alpha": 0.1,
             "attainable": {"benign": True, "malignant": True},

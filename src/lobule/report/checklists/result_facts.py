@@ -109,8 +109,9 @@ def _calibration(document: Mapping[str, Any], protocol: Protocol) -> str:
     for level in ("image", "case"):
         values = level_of(document, "binary", protocol=protocol, level=level) or {}
         stages = values.get("calibration") or {"": values}
-        for stage, measured in stages.items():
-            names = [name for name in ("brier", "log_loss", "ece", "slope", "intercept") if (measured or {}).get(name)]
+        for stage in ("", "before", "after"):
+            measured = stages.get(stage) or {}
+            names = [name for name in ("brier", "log_loss", "ece", "slope", "intercept") if measured.get(name)]
             listed = ", ".join(f"{METRIC_NAMES.get(name, name)} {number_of(measured, name)}" for name in names)
             when = f" {stage} temperature scaling" if stage else ""
             parts += [f"by {level}{when}: {listed}"] if listed else []
@@ -185,12 +186,16 @@ def _robustness(document: Mapping[str, Any], rivals: str) -> str:
 def _threshold(binary: Mapping[str, Any]) -> str:
     threshold = binary.get("threshold") or {}
     value, rule = threshold.get("value"), threshold.get("rule")
-    return f"Malignant from a probability of {value:.3g} on; rule: {rule}." if isinstance(value, int | float) else ""
+    if not isinstance(value, int | float):
+        return ""
+    case = threshold.get("case")
+    of_case = f" (of a case: {case:.3g})" if isinstance(case, int | float) else ""
+    return f"Malignant from a probability of {value:.3g} on{of_case}; rule: {rule}."
 
 
 def _recalibration(binary: Mapping[str, Any], *, trained: bool) -> str:
     temperature = (binary.get("temperature") or {}).get("image")
-    if isinstance(temperature, int | float):
+    if isinstance(temperature, int | float) and temperature != 1:
         return (
             f"Temperature scaling, fitted on out-of-fold logits of other folds; shipped temperature {temperature:.3g}."
         )
