@@ -77,8 +77,8 @@ def test_a_loop_over_draws_with_sklearn_gives_the_same_intervals(better: Predict
     case = pd.factorize(rows["case_id"])[0]
     malignant = (rows["label"] == "malignant").to_numpy()
     found: dict[str, list[float]] = {"auroc": [], "balanced_accuracy": [], "brier": [], "case auroc": []}
-    # The block is that of the implementation: other blocks are other draws.
-    for multiplicity in case_multiplicities(case, malignant, replicates=60, seed=3, block=500_000 // len(rows)):
+    # One block, as in the implementation: other blocks are other draws.
+    for multiplicity in case_multiplicities(case, malignant, replicates=60, seed=3, block=60):
         for counts in multiplicity.astype(int):
             drawn = np.repeat(np.arange(len(rows)), counts[case])
             copies = np.repeat(np.arange(len(counts)), counts)

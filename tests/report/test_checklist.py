@@ -171,7 +171,7 @@ def test_numbers_of_calibration_and_of_label_sets_are_quoted_where_there_are_any
     assert "coverage of benign 0.910 [0.900–0.920]" in facts["abstention"]
     assert "Images without a label as verdict: " in facts["abstention"]
     assert "0.41 on; rule: balanced accuracy" in facts["threshold"]
-    assert "shipped temperature 1.7" in facts["recalibration"]
+    assert "(of all of them: 1.7)" in facts["recalibration"]
     added["conformal"]["attainable"] = {"benign": False, "malignant": True}
     assert "too few cases for a guarantee" in facts_of(changed)["abstention"]
 

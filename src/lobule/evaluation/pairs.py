@@ -20,7 +20,7 @@ from lobule.taxonomy import Task
 
 __all__ = ["CaseDraws", "Model", "Pair", "pair_images"]
 
-_WEIGHTS_AT_ONCE: Final = 500_000
+_WEIGHTS_AT_ONCE: Final = 250_000
 
 
 @dataclass(frozen=True, eq=False)

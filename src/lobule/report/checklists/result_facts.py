@@ -195,8 +195,7 @@ def _threshold(binary: Mapping[str, Any]) -> str:
 
 def _recalibration(binary: Mapping[str, Any], *, trained: bool) -> str:
     temperature = (binary.get("temperature") or {}).get("image")
-    if isinstance(temperature, int | float) and temperature != 1:
-        return (
-            f"Temperature scaling, fitted on out-of-fold logits of other folds; shipped temperature {temperature:.3g}."
-        )
-    return "None: probabilities are the model's own." if trained else ""
+    if not isinstance(temperature, int | float) or temperature == 1:
+        return "Nothing was updated." if trained else ""
+    scaling = f"emperature scaling, fitted on out-of-fold logits of other folds (of all of them: {temperature:.3g})."
+    return f"Nothing was updated after development, to which belongs t{scaling}" if trained else f"T{scaling}"

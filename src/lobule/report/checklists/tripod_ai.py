@@ -116,7 +116,7 @@ TRIPOD_AI: Final = Checklist(
             _METHODS,
             "All measures and plots of performance, and how models were compared",
             facts=("measures", "uncertainty", "rivals"),
-            rest="why these measures; clinical utility was not measured",
+            rest="why these measures, and why clinical utility was not measured",
         ),
         Item("12f", _METHODS, "Whether the model was updated (recalibrated) after evaluation", ("recalibration",)),
         Item("12g", _METHODS, "How the predictions were computed at evaluation", ("prediction",)),
