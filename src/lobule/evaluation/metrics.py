@@ -48,9 +48,21 @@ class Metrics:
         value: float | None = block.get(name, {}).get("value")
         return value
 
-    def with_controls(self, controls: Mapping[str, Metrics]) -> Metrics:
-        """Return the same metrics with the metrics of controls, by name, beside them."""
-        added = {name: {task: control.document[task] for task in TASKS} for name, control in controls.items()}
+    def with_controls(
+        self, controls: Mapping[str, Metrics], *, differences: Mapping[str, Mapping[str, Any] | None] | None = None
+    ) -> Metrics:
+        """Return the same metrics with those of controls beside them.
+
+        Args:
+            controls: by name, their metrics.
+            differences: by name, the model minus the control, as from `paired_differences`; None where the two cannot
+                be paired.
+        """
+        paired = differences or {}
+        added = {
+            name: {**{task: control.document[task] for task in TASKS}, "difference": paired.get(name)}
+            for name, control in controls.items()
+        }
         return Metrics({**self.document, "controls": {**self.document["controls"], **added}})
 
     def write(self, path: Path) -> None:
