@@ -8,7 +8,8 @@ import pytest
 
 from lobule.config import HeadSettings
 from lobule.evaluation.columns import HISTORY_COLUMNS
-from lobule.model.fit import TrainedTask, choose_epochs, mean_logits, train_task
+from lobule.model.fit import TrainedTask, choose_epochs, mean_logits, train_for, train_task
+from lobule.model.head import Head
 from lobule.model.parallel_heads import ParallelHeads, TaskData
 from lobule.model.plan import Fit, plan_fits
 from lobule.taxonomy import Task
@@ -108,10 +109,32 @@ def test_a_head_is_the_mean_of_its_members() -> None:
     kernel, bias, output, output_bias = (np.array(tensor[1]) for tensor in heads._model.get_weights())
     head = heads.heads()[1]
     standardised = (data.features[0] - head.mean) / head.scale
-    members = [
-        np.maximum(standardised @ kernel[m] + bias[m], 0) @ output[m] + output_bias[m] for m in range(_SETTINGS.members)
-    ]
+    hidden = np.split(np.maximum(standardised @ kernel + bias, 0), _SETTINGS.members, axis=1)
+    members = [hidden[m] @ output[m] + output_bias[0, m] for m in range(_SETTINGS.members)]
     np.testing.assert_allclose(head.logits(data.features[0]), np.mean(members, axis=0), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("hidden", [16, 0])
+def test_a_step_of_all_heads_is_the_step_each_would_make_alone(hidden: int) -> None:
+    # One batch: Adam's first step moves every weight by the learning rate, however the loss is scaled.
+    settings = _SETTINGS.model_copy(update={"hidden": hidden, "dropout": 0, "batch_size": 120, "l2": 0.0})
+    data = _data("subtype")
+    job = ParallelHeads(replace(data, features=data.features[:1]), plan_fits(_FOLD_OF, _FOLD_OF == 0), settings, seed=0)
+    before = job.heads()
+    job.run_epoch()
+    for index, (old, new) in enumerate(zip(before, job.heads(), strict=True)):
+        step = new.output_kernel - old.output_kernel
+        assert np.abs(step).max() * job._members == pytest.approx(settings.learning_rate, rel=1e-2)
+        assert job.watch(index, new)[0] < job.watch(index, old)[0]
+
+
+def test_a_fixed_number_of_epochs_gives_the_heads_of_that_epoch() -> None:
+    data, fits = _data("binary"), plan_fits(_FOLD_OF, _FOLD_OF == 0)
+    watched: dict[int, list[Head]] = {}
+    train_task(data, fits, _SETTINGS, seed=0, on_epoch=watched.__setitem__)
+    for head, expected in zip(train_for(data, fits, _SETTINGS, epochs=3, seed=0), watched[3], strict=True):
+        np.testing.assert_array_equal(head.hidden_kernel, expected.hidden_kernel)
+        np.testing.assert_array_equal(head.output_bias, expected.output_bias)
 
 
 def _history(best: list[int], epochs: int = 6) -> pd.DataFrame:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lobule.model.plan import Fit
     from lobule.taxonomy import Task
 
-__all__ = ["TrainedTask", "choose_epochs", "mean_logits", "train_task"]
+__all__ = ["TrainedTask", "choose_epochs", "mean_logits", "train_for", "train_task"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +81,24 @@ def train_task(
     epochs = choose_epochs(history, fits)
     chosen = tuple(snapshots[epoch - 1][index] for index, epoch in enumerate(epochs))
     return TrainedTask(data.task, chosen, epochs, history)
+
+
+def train_for(
+    data: TaskData, fits: Sequence[Fit], settings: HeadSettings, *, epochs: int, seed: int
+) -> tuple[Head, ...]:
+    """Train one head a fit for a given number of epochs: those of `train_task` at that epoch, but nothing is watched.
+
+    Args:
+        data: features and targets.
+        fits: which images each fit trains on.
+        settings: sizes and rates; `max_epochs` has no say.
+        epochs: number of epochs, at least 1.
+        seed: as for `train_task`.
+    """
+    job = ParallelHeads(data, fits, settings, seed=seed)
+    for _ in range(epochs):
+        job.run_epoch()
+    return tuple(job.heads())
 
 
 def choose_epochs(history: pd.DataFrame, fits: Sequence[Fit]) -> tuple[int, ...]:
