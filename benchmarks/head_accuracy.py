@@ -36,7 +36,9 @@ def score(manifest: Manifest, features: Features, config: Config) -> dict[str, M
     divided = split(manifest, config.data, seed=config.seed)
     fits = plan_fits(divided.fold_of(manifest), divided.is_validation(manifest))
     trained = train_heads(manifest, features, fits, config=config)
-    rivals = rival_predictions(manifest, features.values, fits, list(trained.heads), run_id="benchmark")
+    rivals = rival_predictions(
+        manifest, features, fits, list(trained.heads), trained=trained, config=config, run_id="benchmark"
+    )
     everyone = {"this model": held_out_predictions(manifest, fits, trained.logits, model_id="benchmark"), **rivals}
     return {name: evaluate(predictions, bootstrap=0) for name, predictions in everyone.items()}
 

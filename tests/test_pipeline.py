@@ -131,7 +131,8 @@ def test_the_file_of_predictions_scores_to_the_same_metrics(finished: Run) -> No
         Predictions.read(finished.folder / "predictions.csv"), bootstrap=QUICK.report.bootstrap, seed=QUICK.seed
     )
     assert {task: written.document[task] for task in TASKS} == {task: again.document[task] for task in TASKS}
-    assert set(written.document["controls"]) == {"colour_only", "plain_recipe"}
+    rivals = ["majority", "colour_only", "plain_recipe", "image_split", "permuted_labels"]
+    assert list(written.document["controls"]) == rivals
     assert written.document == finished.metrics.document
 
 

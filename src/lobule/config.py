@@ -19,6 +19,7 @@ __all__ = [
     "FinetuneSettings",
     "HeadSettings",
     "ReportSettings",
+    "RobustnessSettings",
     "load_config",
 ]
 
@@ -148,6 +149,16 @@ class ReportSettings(_Settings):
     bootstrap: int = Field(2000, ge=0, le=100_000, description="Replicates of the case bootstrap.")
 
 
+class RobustnessSettings(_Settings):
+    """How the model is tried on changed images."""
+
+    images: int = Field(
+        0,
+        ge=0,
+        description="Images that are compressed, blurred, lit and stained otherwise and judged again; 0: not measured.",
+    )
+
+
 class Config(_Settings):
     """All settings of a run."""
 
@@ -158,6 +169,7 @@ class Config(_Settings):
     finetune: FinetuneSettings = Field(default_factory=FinetuneSettings)
     decision: DecisionSettings = Field(default_factory=DecisionSettings)
     report: ReportSettings = Field(default_factory=ReportSettings)
+    robustness: RobustnessSettings = Field(default_factory=RobustnessSettings)
 
     def to_yaml(self) -> str:
         """Return the settings as YAML that `load_config` reads back to an equal object."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lobule.config import Config
 from lobule.controls.rivals import rival_predictions
+from lobule.controls.robustness import measure_robustness, threshold_logits
 from lobule.data.audit import apply_policy, audit
 from lobule.data.failures import write_failures
 from lobule.data.phantom import is_phantom
@@ -125,6 +126,9 @@ def train(
             )
     with folder.timed("evaluation"):
         predictions, decisions, metrics = _evaluate(folder, material, features, trained, config, progress)
+    if config.robustness.images:
+        with folder.timed("robustness"):
+            _try_changed_images(folder, material, features, trained, (predictions, decisions), config, progress)
     with folder.timed("model"):
         ship(
             folder.path / "model",
@@ -214,7 +218,14 @@ def _evaluate(
     write_atomically(folder.path / "history.csv", _history(trained.history).to_csv(index=False, float_format="%.9g"))
     folder.note(epochs={task: list(epochs) for task, epochs in trained.epochs.items()})
     rivals = rival_predictions(
-        material.manifest, features.values, material.fits, list(trained.heads), run_id=folder.run_id, progress=progress
+        material.manifest,
+        features,
+        material.fits,
+        list(trained.heads),
+        trained=trained,
+        config=config,
+        run_id=folder.run_id,
+        progress=progress,
     )
     score = partial(evaluate, decision=config.decision, bootstrap=config.report.bootstrap, seed=config.seed)
     metrics = score(predictions, progress=progress).with_controls(
@@ -222,6 +233,28 @@ def _evaluate(
     )
     metrics.write(folder.path / "metrics.json")
     return predictions, decisions, metrics
+
+
+def _try_changed_images(
+    folder: RunFolder,
+    material: _Material,
+    features: Features,
+    trained: Trained,
+    judged: tuple[Predictions, Decisions],
+    config: Config,
+    progress: Progress,
+) -> None:
+    """Judge a sample of images again after they were changed, and write what becomes of the answers."""
+    measured = measure_robustness(
+        material.manifest,
+        features,
+        material.fits,
+        trained=trained,
+        threshold_logit=threshold_logits(material.manifest, *judged),
+        config=config,
+        progress=progress,
+    )
+    measured.write(folder.path / "robustness.csv")
 
 
 def _history(history: pd.DataFrame) -> pd.DataFrame:
