@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,28 +26,17 @@ class Simulated:
 
 
 def simulated(
-    *, cases: int = 40, each: int = 6, size: int = 40, case_effect: float = 2.0, label_effect: float = 0.5, seed: int = 0
+    *,
+    cases: int = 40,
+    each: int = 6,
+    size: int = 40,
+    case_effect: float = 2.0,
+    label_effect: float = 0.5,
+    seed: int = 0,
 ) -> Simulated:
     """Return images of cases that lie in three folds, two views each."""
     random = np.random.default_rng(seed)
-    rows = []
-    for case in range(cases):
-        subtype = SUBTYPES[case % len(SUBTYPES)]
-        for image in range(each):
-            rows.append(
-                {
-                    "image_id": f"{case}-{image}",
-                    "path": f"{case}-{image}.png",
-                    "pixel_sha256": f"{case:032x}{image:032x}",
-                    "width": 8,
-                    "height": 8,
-                    "label": LABEL_OF_SUBTYPE[subtype],
-                    "subtype": subtype,
-                    "patient_id": f"14-{case}",
-                    "case_id": f"14-{case}",
-                    "magnification": (40, 100)[image % 2],
-                }
-            )
+    rows = [_row(case, image) for case in range(cases) for image in range(each)]
     manifest = Manifest.from_rows(rows, root=Path("nowhere"))
     case_of = np.repeat(np.arange(cases), each)
     label = targets_of(manifest.frame, "binary")
@@ -55,3 +45,19 @@ def simulated(
     features = Features(values.astype(np.float32), ("identity", "flip_horizontal"), SPEC)
     fold_of = (case_of // len(SUBTYPES)) % 3
     return Simulated(manifest, features, plan_fits(fold_of, fold_of == 1))
+
+
+def _row(case: int, image: int) -> dict[str, Any]:
+    subtype = SUBTYPES[case % len(SUBTYPES)]
+    return {
+        "image_id": f"{case}-{image}",
+        "path": f"{case}-{image}.png",
+        "pixel_sha256": f"{case:032x}{image:032x}",
+        "width": 8,
+        "height": 8,
+        "label": LABEL_OF_SUBTYPE[subtype],
+        "subtype": subtype,
+        "patient_id": f"14-{case}",
+        "case_id": f"14-{case}",
+        "magnification": (40, 100)[image % 2],
+    }

@@ -27,9 +27,9 @@ def _config(seed: int = 0) -> Config:
 def _auroc(data: Simulated, manifest: Manifest, fits: list[Fit], *, seed: int = 0) -> float:
     """Return the AUROC over all images that some fold held out."""
     folds = [fit for fit in fits if fit.protocol == "folds"]
-    found = retrained_logits(
-        manifest.frame, data.features.values, folds, epochs={"binary": 30}, config=_config(seed)
-    )["binary"]
+    found = retrained_logits(manifest.frame, data.features.values, folds, epochs={"binary": 30}, config=_config(seed))[
+        "binary"
+    ]
     logits = np.empty(len(manifest))
     for fit, of_fit in zip(folds, found, strict=True):
         logits[fit.validation] = of_fit[:, 0]
@@ -88,9 +88,7 @@ def test_a_task_that_cannot_be_trained_predicts_nothing() -> None:
     data = simulated(cases=24, each=2)
     frame = data.manifest.frame.assign(subtype="")
     fits = data.fits[:1]
-    found = retrained_logits(
-        frame, data.features.values, fits, epochs={"binary": 1, "subtype": 1}, config=_config()
-    )
+    found = retrained_logits(frame, data.features.values, fits, epochs={"binary": 1, "subtype": 1}, config=_config())
     assert np.isnan(found["subtype"][0]).all()
     assert found["subtype"][0].shape == (fits[0].validation.sum(), 8)
     assert np.isfinite(found["binary"][0]).all()
