@@ -8,23 +8,28 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from lobule.config import load_config
 from lobule.controls import perturbed_features
 from lobule.controls.perturbations import CONDITIONS
 from lobule.controls.perturbed_features import PerturbedFeatures
-from lobule.controls.robustness import ROBUSTNESS_COLUMNS, Robustness, measure_robustness, sample_rows
+from lobule.controls.robustness import ROBUSTNESS_COLUMNS, Robustness, measure_robustness, sample_rows, threshold_logits
 from lobule.data.manifest import Manifest
 from lobule.data.phantom import PhantomSummary
 from lobule.data.scan import scan
 from lobule.data.split import split
 from lobule.errors import DataError
+from lobule.evaluation.decision.decide import decide, decided
 from lobule.features.extract import Features, extract
 from lobule.features.spec import EncoderSpec
 from lobule.model.fit import mean_logits
+from lobule.model.held_out import held_out_predictions
 from lobule.model.plan import Fit, plan_fits
 from lobule.model.stages import Trained
+from lobule.pipeline import train
+from lobule.taxonomy import Task
 from tests.controls.simulated import simulated
 from tests.model.heads import random_head
 from tests.runs import QUICK
@@ -138,3 +143,31 @@ def test_changed_pixels_are_refused(phantom: PhantomSummary) -> None:
     lying = Manifest(manifest.frame.assign(pixel_sha256="0" * 64), manifest.root)
     with pytest.raises(DataError, match="no longer those of the manifest"):
         PerturbedFeatures(lying, features.spec, views=["identity"]).under("brightness", 0.7)
+
+
+def test_a_threshold_in_logits_calls_the_same_images_malignant() -> None:
+    data = simulated()
+    random = np.random.default_rng(0)
+    folds = [fit for fit in data.fits if fit.protocol != "final"]
+    label = (data.manifest.frame["label"] == "malignant").to_numpy()
+    noisy = random.normal(size=len(label)) * 3 + 2 * label + 1
+    logits: dict[Task, list[NDArray[np.float32]]] = {
+        "binary": [noisy[fit.validation][:, None].astype(np.float32) for fit in folds]
+    }
+    predictions = held_out_predictions(data.manifest, folds, logits, model_id="m")
+    decisions = decide(predictions)
+    called = decided(predictions, decisions).select("folds").frame.set_index("image_id")["pred_label"]
+    threshold = threshold_logits(data.manifest, predictions, decisions)
+    assert len(np.unique(threshold)) > 1
+    expected = np.where(noisy.astype(np.float32) >= threshold, "malignant", "benign")
+    assert called.loc[data.manifest.frame["image_id"]].tolist() == expected.tolist()
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+@pytest.mark.usefixtures("_tiny")
+def test_a_run_that_asks_for_it_writes_the_table(phantom: PhantomSummary, tmp_path: Path) -> None:
+    run = train(phantom.folder, tmp_path / "run", config=_CONFIG)
+    table = pd.read_csv(run.folder / "robustness.csv")
+    assert tuple(table.columns) == ROBUSTNESS_COLUMNS
+    assert set(CONDITIONS) < set(table["condition"])
