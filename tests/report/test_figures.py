@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from lobule.evaluation.metrics import evaluate
-from lobule.report.figures import FigureFile, write_figures
+from lobule.report.figures import write_figures
 from lobule.report.frames import split_frame
 from lobule.report.inputs import ReportInputs
 from lobule.report.plots import draw_cases
 from lobule.report.plots_strata import draw_split
+from lobule.report.sketch import FigureFile
 from lobule.report.theme import png_of
 
 _NAMES = {

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from lobule.config import Config
-from lobule.report.figures import FigureFile, write_figures
+from lobule.report.figures import write_figures
 from lobule.report.html import render_report, write_report
 from lobule.report.inputs import Banner, ReportInputs
+from lobule.report.sketch import FigureFile
 from lobule.taxonomy import DISCLAIMER
 
 _VOID = {"meta", "img", "line", "rect", "br", "input", "link", "hr"}

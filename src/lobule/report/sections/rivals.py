@@ -1,0 +1,89 @@
+"""The model beside rivals that should lose to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from lobule.report.cells import Cell, Column, Row, Table, difference_cell, metric_cell
+from lobule.report.numbers import METRIC_NAMES, difference_of, level_of, number_of
+from lobule.report.theme import display_name
+from lobule.taxonomy import SUBTYPES, Task
+
+if TYPE_CHECKING:
+    from lobule.evaluation.levels import Level
+    from lobule.evaluation.predictions import Protocol
+
+__all__ = ["CONTROL_NAMES", "rivals_table"]
+
+CONTROL_NAMES: Final = {
+    "majority": ("Majority", "always the more frequent class"),
+    "colour_only": ("Colour only", "15 colour numbers an image, no morphology"),
+    "plain_recipe": ("Plain recipe", "logistic regression on the same features, same folds"),
+    "image_split": ("Price of cheating", "the same model, split by image: cases leak"),
+    "permuted_labels": ("Shuffled labels", "the same model, labels permuted by case: must guess"),
+}
+"""Control in metrics.json -> its name and what it is."""
+
+_COLUMNS: Final[tuple[tuple[Task, Level, str], ...]] = (
+    ("binary", "image", "auroc"),
+    ("binary", "case", "auroc"),
+    ("binary", "image", "balanced_accuracy"),
+    ("subtype", "image", "balanced_accuracy"),
+)
+_AXIS: Final = (0.4, 1.0)
+_DIFFERENCE_AXIS: Final = (-0.2, 0.5)
+
+
+def rivals_table(document: Mapping[str, Any], *, protocol: Protocol) -> Table | None:
+    """Return the model beside its controls on the same images, with the paired difference; None without controls."""
+    controls = {name: block for name, block in (document.get("controls") or {}).items() if block}
+    if not controls:
+        return None
+    asked = [key for key in _COLUMNS if level_of(document, key[0], protocol=protocol, level=key[1]) is not None]
+    has_differences = any(
+        difference_of(block, "binary", "auroc", protocol=protocol, level="image").value is not None
+        for block in controls.values()
+    )
+    own = [_cell(document, *key, protocol) for key in asked]
+    rows = [Row(Cell("This model"), tuple(_with_difference(own, Cell(""), has_differences)), strong=True)]
+    for name in sorted(controls, key=_order):
+        title, note = CONTROL_NAMES.get(name, (display_name(name).capitalize(), ""))
+        gain = difference_of(controls[name], "binary", "auroc", protocol=protocol, level="image")
+        cells = [_cell(controls[name], *key, protocol) for key in asked]
+        shown = _with_difference(cells, difference_cell(gain, axis=_DIFFERENCE_AXIS), has_differences)
+        rows.append(Row(Cell(title, (note,) if note else ()), tuple(shown)))
+    return Table(_caption(has_differences), "Classifier", _columns(asked, has_differences), tuple(rows), "rivals")
+
+
+def _caption(has_differences: bool) -> str:
+    text = "Beside simpler rivals, on the same images"
+    axes = "axes 0.4 to 1 (subtypes 0 to 1), dotted: guessing"
+    return f"{text}; {axes}; difference −0.2 to 0.5, dotted: none" if has_differences else f"{text}; {axes}"
+
+
+def _columns(asked: list[tuple[Task, Level, str]], has_differences: bool) -> tuple[Column, ...]:
+    columns = [
+        Column(
+            METRIC_NAMES[metric],
+            "eight subtypes, per image" if task == "subtype" else f"per {unit}",
+        )
+        for task, unit, metric in asked
+    ]
+    gain = Column("Model minus rival", "AUROC per image, paired by case")
+    return (columns[0], gain, *columns[1:]) if has_differences else tuple(columns)
+
+
+def _with_difference(cells: list[Cell], gain: Cell, has_differences: bool) -> list[Cell]:
+    return [cells[0], gain, *cells[1:]] if has_differences else cells
+
+
+def _cell(document: Mapping[str, Any], task: Task, unit: Level, metric: str, protocol: Protocol) -> Cell:
+    number = number_of(level_of(document, task, protocol=protocol, level=unit), metric)
+    axis, guess = ((0.0, 1.0), 1 / len(SUBTYPES)) if task == "subtype" else (_AXIS, 0.5)
+    return metric_cell(number, usual=number.counts_text, axis=axis, mark=guess)
+
+
+def _order(name: str) -> tuple[int, str]:
+    known = list(CONTROL_NAMES)
+    return (known.index(name) if name in known else len(known), name)
