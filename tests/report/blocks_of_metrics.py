@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lobule.evaluation.metrics import Metrics
+from lobule.taxonomy import LABELS
 
 _SIZES = {"n_images": 400, "n_cases": 51}
 _BENIGN = {"n_images": 120, "n_cases": 15}
@@ -17,7 +18,7 @@ def measured(value: float | None, low: float | None = None, high: float | None =
     return {"value": value, "low": low, "high": high, **(sizes or _SIZES)}
 
 
-def calibration_block(*, slope: tuple[float, float, float] = (0.97, 0.7, 1.3)) -> dict[str, Any]:
+def calibration_block(*, slope: tuple[float, float | None, float | None] = (0.97, 0.7, 1.3)) -> dict[str, Any]:
     before = {
         "brier": measured(0.121, 0.09, 0.16),
         "log_loss": measured(0.41, 0.31, 0.52),
@@ -35,18 +36,20 @@ def calibration_block(*, slope: tuple[float, float, float] = (0.97, 0.7, 1.3)) -
     return {"before": before, "after": after}
 
 
-def conformal_block(*, attainable: tuple[bool, bool] = (True, True), benign_cases: int = 15) -> dict[str, Any]:
-    benign = {**_BENIGN, "n_cases": benign_cases}
+def conformal_block(
+    *, attainable: tuple[bool, bool] = (True, True), calibration_cases: tuple[int, int] = (12, 28)
+) -> dict[str, Any]:
     return {
         "alpha": 0.1,
-        "attainable": {"benign": attainable[0], "malignant": attainable[1]},
+        "attainable": dict(zip(LABELS, attainable, strict=True)),
+        "calibration_cases": dict(zip(LABELS, calibration_cases, strict=True)),
         "coverage": {
-            "benign": measured(0.9, 0.7, 0.99, **benign),
+            "benign": measured(0.9, 0.7, 0.99, **_BENIGN),
             "malignant": measured(0.93, 0.8, 0.98, **_MALIGNANT),
             "all": measured(0.92, 0.82, 0.97),
         },
         "set_size": {
-            "benign": measured(1.2, 1.0, 1.4, **benign),
+            "benign": measured(1.2, 1.0, 1.4, **_BENIGN),
             "malignant": measured(1.1, 1.0, 1.2, **_MALIGNANT),
             "all": measured(1.13, 1.0, 1.25),
         },
@@ -70,14 +73,12 @@ def gain_block(value: float | None, low: float | None, high: float | None) -> di
     }
 
 
-def with_decisions(
-    metrics: Metrics, *, attainable: tuple[bool, bool] = (True, True), benign_cases: int = 15
-) -> Metrics:
+def with_decisions(metrics: Metrics, **sets: tuple[Any, Any]) -> Metrics:
     """Return the metrics with everything that a run writes about calibration, threshold, label sets and refusals."""
     binary = dict(metrics.document["binary"])
     for protocol in ("holdout", "folds"):
         if protocol in binary:
-            conformal = conformal_block(attainable=attainable, benign_cases=benign_cases)
+            conformal = conformal_block(**sets)
             added = {"calibration": calibration_block(), "conformal": conformal, "risk_coverage": risk_block()}
             levels = {level: {**binary[protocol][level], **added} for level in ("image", "case")}
             rules = ("mean_log_odds", "mean_probability", "median_probability", "largest_probability", "majority_vote")

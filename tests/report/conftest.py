@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from lobule.config import Config
-from lobule.data.audit import audit
+from lobule.data.audit import Audit, audit
 from lobule.data.manifest import Manifest
 from lobule.data.split import Split, split
 from lobule.evaluation.columns import HISTORY_COLUMNS
@@ -226,6 +226,27 @@ def make_inputs() -> Callable[..., ReportInputs]:
 def inputs() -> ReportInputs:
     """Return a run with everything in it."""
     return simulated_inputs()
+
+
+@pytest.fixture(scope="session")
+def manifest(inputs: ReportInputs) -> Manifest:
+    """Return the images of that run."""
+    assert inputs.manifest is not None
+    return inputs.manifest
+
+
+@pytest.fixture(scope="session")
+def division(inputs: ReportInputs) -> Split:
+    """Return its split."""
+    assert inputs.split is not None
+    return inputs.split
+
+
+@pytest.fixture(scope="session")
+def found(inputs: ReportInputs) -> Audit:
+    """Return its audit."""
+    assert inputs.audit is not None
+    return inputs.audit
 
 
 @pytest.fixture(scope="session")

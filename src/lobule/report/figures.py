@@ -14,6 +14,7 @@ from lobule.report.figures_scores import (
     split_sketches,
     strata_sketches,
 )
+from lobule.report.frames_decisions import decisions_of
 from lobule.report.inputs import ReportInputs
 from lobule.report.sketch import FigureFile, Sketch
 from lobule.report.theme import png_of
@@ -52,10 +53,11 @@ def _write(sketch: Sketch, folder: Path) -> FigureFile:
 
 def _sketches(inputs: ReportInputs) -> Iterator[Sketch]:
     """Yield one figure at a time, so that only one is in memory."""
+    decisions = decisions_of(inputs)
     yield from split_sketches(inputs)
-    yield from binary_sketches(inputs)
-    yield from calibration_sketches(inputs)
-    yield from risk_sketches(inputs)
+    yield from binary_sketches(inputs, decisions)
+    yield from calibration_sketches(inputs, decisions)
+    yield from risk_sketches(inputs, decisions)
     yield from confusion_sketches(inputs, "subtype")
     yield from strata_sketches(inputs)
     yield from robustness_sketches(inputs)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from lobule.evaluation.levels import LEVELS
-from lobule.report.frames_decisions import decided_units, reliability_frame, risk_frame
+from lobule.report.frames_decisions import reliability_frame, risk_frame
 from lobule.report.inputs import ReportInputs
 from lobule.report.numbers import headline_protocol, number_of, numbers_in
 from lobule.report.plots_decisions import draw_reliability, draw_risk_coverage
@@ -15,19 +16,19 @@ from lobule.report.plots_robustness import draw_robustness
 from lobule.report.sections.robustness import UNSEEN
 from lobule.report.sketch import PROTOCOL_WORDS, Sketch
 
+if TYPE_CHECKING:
+    from lobule.evaluation.decision.operating import Decisions
+
 __all__ = ["calibration_sketches", "risk_sketches", "robustness_sketches"]
 
 
-def calibration_sketches(inputs: ReportInputs) -> Iterator[Sketch]:
+def calibration_sketches(inputs: ReportInputs, decisions: Decisions | None) -> Iterator[Sketch]:
     """Yield the reliability diagram of images and cases, before and after temperature."""
     document = inputs.metrics.document
     protocol = headline_protocol(document)
     if protocol is None:
         return
-    parts = [
-        reliability_frame(decided_units(inputs.predictions, document, protocol, level=level)).assign(level=level)
-        for level in LEVELS
-    ]
+    parts = [reliability_frame(inputs.predictions, decisions, protocol, level=level) for level in LEVELS]
     frame = pd.concat(parts, ignore_index=True)
     ece = number_of(numbers_in(document, "binary", protocol, "image"), "ece")
     changed = " Grey: before temperature." if "before" in set(frame["stage"]) else ""
@@ -42,16 +43,13 @@ def calibration_sketches(inputs: ReportInputs) -> Iterator[Sketch]:
     )
 
 
-def risk_sketches(inputs: ReportInputs) -> Iterator[Sketch]:
+def risk_sketches(inputs: ReportInputs, decisions: Decisions | None) -> Iterator[Sketch]:
     """Yield the share of errors by share of answers, of images and cases; nothing where the metrics have none."""
     document = inputs.metrics.document
     protocol = headline_protocol(document)
     if protocol is None or not numbers_in(document, "binary", protocol, "image", "risk_coverage"):
         return
-    parts = [
-        risk_frame(decided_units(inputs.predictions, document, protocol, level=level)).assign(level=level)
-        for level in LEVELS
-    ]
+    parts = [risk_frame(inputs.predictions, decisions, protocol, level=level) for level in LEVELS]
     frame = pd.concat(parts, ignore_index=True)
     yield Sketch(
         name="risk_coverage",

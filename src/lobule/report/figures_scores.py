@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,9 @@ from lobule.report.plots_strata import draw_by_magnification, draw_split, draw_s
 from lobule.report.sections.thresholds import threshold_of
 from lobule.report.sketch import PROTOCOL_WORDS, Sketch
 from lobule.taxonomy import TASKS, Task, classes_of
+
+if TYPE_CHECKING:
+    from lobule.evaluation.decision.operating import Decisions
 
 __all__ = ["binary_sketches", "confusion_sketches", "learning_sketches", "split_sketches", "strata_sketches"]
 
@@ -41,7 +44,7 @@ def split_sketches(inputs: ReportInputs) -> Iterator[Sketch]:
     )
 
 
-def binary_sketches(inputs: ReportInputs) -> Iterator[Sketch]:
+def binary_sketches(inputs: ReportInputs, decisions: Decisions | None) -> Iterator[Sketch]:
     """Yield cases, operating curves and confusion matrices of the binary task."""
     protocol = headline_protocol(inputs.metrics.document)
     if protocol is None:
@@ -56,7 +59,7 @@ def binary_sketches(inputs: ReportInputs) -> Iterator[Sketch]:
         " a long column is a case whose images disagree.",
         alt=f"Predicted probability of malignancy of {len(frame)} images in {frame['case_id'].nunique()} cases.",
         drawing=draw_cases(
-            case_frame(inputs.predictions, inputs.metrics.document, protocol),
+            case_frame(inputs.predictions, decisions, protocol),
             threshold=threshold_of(inputs.metrics.document, "case") or 0.5,
         ),
     )

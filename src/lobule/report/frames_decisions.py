@@ -2,119 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from lobule.evaluation.curves import reliability_of
-from lobule.evaluation.predictions import sigmoid
+from lobule.evaluation.curves import reliability
+from lobule.evaluation.levels import images_of, rows_of, units_of
 from lobule.evaluation.risk_coverage import confidence_of, risk_coverage
 from lobule.report.frames import scored
 from lobule.report.numbers import numbers_in
-from lobule.report.sections.thresholds import threshold_of
+from lobule.taxonomy import LABELS
 
 if TYPE_CHECKING:
+    from lobule.evaluation.decision.operating import Decisions
     from lobule.evaluation.levels import Level
     from lobule.evaluation.predictions import Predictions, Protocol
+    from lobule.report.inputs import ReportInputs
 
-__all__ = ["case_frame", "decided_units", "reliability_frame", "risk_frame"]
+__all__ = ["case_frame", "decided_units", "decisions_of", "reliability_frame", "risk_frame"]
 
-_SMALLEST_ODDS = 1e-9
-Vector = NDArray[np.float64]
+
+def decisions_of(inputs: ReportInputs) -> Decisions | None:
+    """Return the decisions that the metrics were measured with; None where metrics are older than decisions."""
+    from lobule.config import DecisionSettings
+    from lobule.evaluation.decision.decide import decide
+
+    if not numbers_in(inputs.metrics.document, "binary", "threshold", "cross_fitted"):
+        return None
+    own = inputs.config.decision if inputs.config else DecisionSettings()
+    return decide(inputs.predictions, inputs.decision or own)
 
 
 def decided_units(
-    predictions: Predictions, document: Mapping[str, Any], protocol: Protocol, *, level: Level
+    predictions: Predictions, decisions: Decisions | None, protocol: Protocol, *, level: Level
 ) -> pd.DataFrame:
-    """Return the scored images, or cases, with their probability before and after temperature and their label.
-
-    A case is all images with the same case and label, judged by the mean of its images' logits with the temperature
-    and threshold of its fold, as in metrics.json.
+    """Return the scored images, or cases, each as it was decided.
 
     Args:
         predictions: any protocols.
-        document: metrics.json; what it does not tell (temperatures, thresholds of folds) is left out.
+        decisions: of these predictions; None: temperature 1 and threshold 0.5.
         protocol: which predictions.
         level: image or case.
 
     Returns:
-        Columns `case_id, label`, `before` and `after` (P(malignant)), `called_malignant`.
+        Columns `case_id, label, probability` (of malignancy), `called_malignant`.
     """
-    frame = scored(predictions, protocol)
-    frame = frame.assign(logit=frame["logit_malignant"].astype(float), log_odds=_log_odds(frame["probability"]))
-    if level == "image":
-        threshold = threshold_of(document) or 0.5
-        called = np.where(
-            frame["pred_label"] == "", frame["probability"] >= threshold, frame["pred_label"] == "malignant"
-        )
-        units = frame.assign(before=sigmoid(frame["logit"].to_numpy()), after=frame["probability"])
-        return units.assign(called_malignant=called.astype(bool))[
-            ["case_id", "label", "before", "after", "called_malignant"]
-        ]
-    grouped = frame.groupby(["case_id", "label"], sort=True)
-    cases = grouped.agg(logit=("logit", "mean"), log_odds=("log_odds", "mean"), fold=("fold", "first")).reset_index()
-    temperature = numbers_in(document, "binary", "temperature")
-    has_own = isinstance(temperature.get("case"), int | float)
-    divisor = _of_fold(cases["fold"], numbers_in(temperature, "cross_fitted").get("case"), temperature.get("case"))
-    after = sigmoid(cases["logit"].to_numpy() / divisor if has_own else cases["log_odds"].to_numpy())
-    fitted = numbers_in(document, "binary", "threshold", "cross_fitted").get("case")
-    called = after >= _of_fold(cases["fold"], fitted, threshold_of(document, "case") or 0.5)
-    cases = cases.assign(before=sigmoid(cases["logit"].to_numpy()), after=after, called_malignant=called)
-    return cases[["case_id", "label", "before", "after", "called_malignant"]]
+    units = units_of(images_of(predictions, "binary", protocol, decisions=decisions), level)
+    rows = rows_of(predictions, "binary", protocol)
+    names = np.array(list(dict.fromkeys(predictions.frame["case_id"].iloc[rows])), dtype=object)
+    return pd.DataFrame(
+        {
+            "case_id": names[units.case],
+            "label": np.array(LABELS, dtype=object)[units.true],
+            "probability": units.probability,
+            "called_malignant": units.predicted == 1,
+        }
+    )
 
 
-def _log_odds(probability: pd.Series[Any]) -> Vector:
-    clipped = np.clip(probability.to_numpy(dtype=np.float64), _SMALLEST_ODDS, 1 - _SMALLEST_ODDS)
-    return np.asarray(np.log(clipped) - np.log1p(-clipped), dtype=np.float64)
-
-
-def _of_fold(fold: pd.Series[Any], fitted: object, pooled: object) -> Vector:
-    """Return the value of each row's fold, or the pooled one where there is none for each fold; shape (n,)."""
-    usual = float(pooled) if isinstance(pooled, int | float) else 1.0
-    values = [float(value) for value in fitted] if isinstance(fitted, list) else []
-    known = fold.astype("Float64")
-    if not values or known.isna().any() or int(known.max()) >= len(values):
-        return np.full(len(fold), usual)
-    return np.array([values[int(index)] for index in known], dtype=np.float64)
-
-
-def case_frame(predictions: Predictions, document: Mapping[str, Any], protocol: Protocol) -> pd.DataFrame:
+def case_frame(predictions: Predictions, decisions: Decisions | None, protocol: Protocol) -> pd.DataFrame:
     """Return the scored images with `probability` of malignancy and that of their case, as `draw_cases` takes them.
 
     A case whose images carry both labels is shown under each of them.
     """
     frame = scored(predictions, protocol)
-    cases = decided_units(predictions, document, protocol, level="case").set_index(["case_id", "label"])["after"]
+    cases = decided_units(predictions, decisions, protocol, level="case").set_index(["case_id", "label"])["probability"]
     own = pd.MultiIndex.from_frame(frame[["case_id", "label"]])
     both = frame.groupby("case_id")["label"].transform("nunique") > 1
     names = frame["case_id"].where(~both, frame["case_id"] + " " + frame["label"])
     return frame.assign(case_id=names, case_probability=cases.reindex(own).to_numpy())
 
 
-def reliability_frame(units: pd.DataFrame) -> pd.DataFrame:
-    """Return `stage, predicted, observed, count` of the bins of the ECE that hold units, before and after temperature.
+def reliability_frame(
+    predictions: Predictions, decisions: Decisions | None, protocol: Protocol, *, level: Level
+) -> pd.DataFrame:
+    """Return `stage, predicted, observed, count` of the bins of the ECE that hold units.
 
-    Args:
-        units: as from `decided_units`. Where temperature changed nothing there is only the stage after.
+    There are the stages before and after temperature, or only after where none was fitted.
     """
-    malignant = (units["label"] == "malignant").to_numpy()
-    stages = ["after"] if np.allclose(units["before"], units["after"], atol=1e-6) else ["before", "after"]
+    fitted = decisions is not None and decisions.is_cross_fitted and protocol != "predict"
+    stages = {"before": None, "after": decisions} if fitted else {"after": decisions}
     parts = []
-    for stage in stages:
-        bins = reliability_of(units[stage].to_numpy(dtype=np.float64), malignant)
+    for stage, used in stages.items():
+        bins = reliability(predictions, protocol=protocol, level=level, decisions=used)
         part = pd.DataFrame({"predicted": bins.probability, "observed": bins.malignant, "count": bins.n})
-        parts.append(part[part["count"] > 0].assign(stage=stage))
-    return pd.concat(parts, ignore_index=True)[["stage", "predicted", "observed", "count"]]
+        parts.append(part[part["count"] > 0].assign(stage=stage, level=level))
+    return pd.concat(parts, ignore_index=True)[["level", "stage", "predicted", "observed", "count"]]
 
 
-def risk_frame(units: pd.DataFrame) -> pd.DataFrame:
-    """Return `coverage, risk, confidence` of units from the surest on.
-
-    Args:
-        units: as from `decided_units`, at least one.
-    """
-    wrong = units["called_malignant"].to_numpy() != (units["label"] == "malignant").to_numpy()
-    return risk_coverage(wrong, confidence_of(units["after"].to_numpy(dtype=np.float64))).to_frame()
+def risk_frame(
+    predictions: Predictions, decisions: Decisions | None, protocol: Protocol, *, level: Level
+) -> pd.DataFrame:
+    """Return `coverage, risk, confidence` of images or cases from the surest on; there must be one."""
+    units = decided_units(predictions, decisions, protocol, level=level)
+    wrong = units["called_malignant"].to_numpy(dtype=bool) != (units["label"] == "malignant").to_numpy()
+    confidence = confidence_of(units["probability"].to_numpy(dtype=np.float64))
+    return risk_coverage(wrong, confidence).to_frame().assign(level=level)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from lobule.config import Config
+    from lobule.config import Config, DecisionSettings
     from lobule.data.audit import Audit
     from lobule.data.manifest import Manifest
     from lobule.data.split import Split
@@ -81,6 +81,8 @@ class ReportInputs:
         split: who was trained on and who was tested on; without it the report says that it cannot know.
         audit: what was found in the data before the policy.
         config: every setting.
+        decision: rule of the threshold and alpha that the metrics were measured with; None: those of `config`, or the
+            usual ones.
         run: the record in run.json, shown whole; `command` (the command line) and `finished` or `started` (time,
             ISO 8601) also stand in the text where present.
         robustness: `condition, amount, n_images, n_cases, auroc, low, high, verdict_changes`, one row a disturbance of
@@ -100,6 +102,7 @@ class ReportInputs:
     split: Split | None = None
     audit: Audit | None = None
     config: Config | None = None
+    decision: DecisionSettings | None = None
     run: Mapping[str, Any] = field(default_factory=dict)
     robustness: pd.DataFrame | None = None
     gallery: tuple[GalleryItem, ...] = ()

@@ -25,14 +25,15 @@ def draw_robustness(frame: pd.DataFrame) -> Drawing:
             number could not be had. Shares 0 to 1.
     """
     conditions = list(dict.fromkeys(frame["condition"]))
+    widest = int(frame["condition"].value_counts().max())
     figure = new_figure(7.2, 3.5)
     panels = figure.subplots(2, len(conditions), sharey="row", squeeze=False, height_ratios=[1.4, 1])
     figure.subplots_adjust(left=0.085, right=0.99, top=0.91, bottom=0.11, wspace=0.12, hspace=0.16)
     floor = _floor_of(frame)
     for (above, below), condition in zip(panels.T, conditions, strict=True):
         part = frame[frame["condition"] == condition].reset_index(drop=True)
-        _auroc(above, part)
-        _changes(below, part)
+        _auroc(above, part, widest)
+        _changes(below, part, widest)
         above.set_title(condition_name(str(condition)), fontsize=8.5 if len(conditions) < 6 else 7)
         above.set(ylim=(floor, 1.01))
         below.set(ylim=(0, min(1.0, max(0.1, float(np.nanmax(frame["verdict_changes"], initial=0.0)) * 1.25))))
@@ -43,23 +44,24 @@ def draw_robustness(frame: pd.DataFrame) -> Drawing:
     return Drawing(figure, frame.reset_index(drop=True))
 
 
-def _auroc(axes: Axes, part: pd.DataFrame) -> None:
+def _auroc(axes: Axes, part: pd.DataFrame, widest: int) -> None:
     places, colour = np.arange(len(part)), COLOURS["benign"]
     axes.vlines(places, part["low"].astype(float), part["high"].astype(float), color=colour, linewidth=1.6, alpha=0.5)
     axes.plot(places, part["auroc"].astype(float), "-o", color=colour, markersize=4, linewidth=1.2)
-    _amounts(axes, part)
+    _amounts(axes, part, widest)
 
 
-def _changes(axes: Axes, part: pd.DataFrame) -> None:
+def _changes(axes: Axes, part: pd.DataFrame, widest: int) -> None:
     style: dict[str, Any] = {"color": COLOURS["malignant"], "width": 0.55, "alpha": 0.8}
     axes.bar(np.arange(len(part)), part["verdict_changes"].astype(float).fillna(0.0), **style)
-    _amounts(axes, part)
+    _amounts(axes, part, widest)
 
 
-def _amounts(axes: Axes, part: pd.DataFrame) -> None:
+def _amounts(axes: Axes, part: pd.DataFrame, widest: int) -> None:
     names = [f"{value:g}" if pd.notna(value) else "" for value in pd.to_numeric(part["amount"], errors="coerce")]
     axes.set_xticks(range(len(part)), names, fontsize=7.5)
-    axes.set_xlim(-0.6, len(part) - 0.4)
+    margin = (widest - len(part)) / 2
+    axes.set_xlim(-0.6 - margin, len(part) - 0.4 + margin)
     axes.grid(visible=False, axis="x")
 
 

@@ -14,7 +14,7 @@ from lobule.taxonomy import LABELS
 if TYPE_CHECKING:
     from lobule.report.inputs import ReportInputs
 
-__all__ = ["abstention_section", "coverage_table", "promise_of", "risk_table", "shares_table"]
+__all__ = ["abstention_section", "coverage_table", "kept_of", "promise_of", "risk_table", "shares_table"]
 
 _LEVELS: Final = ("image", "case")
 _RISK_NOTE: Final = (
@@ -50,6 +50,8 @@ def _label_set_blocks(levels: Mapping[str, Mapping[str, Any]]) -> Iterator[Block
     if isinstance(alpha, int | float):
         yield Paragraph(_idea(float(alpha), str(block.get("score") or "")), "Label sets")
         yield Paragraph(promise_of(block), "Promise")
+        if kept := kept_of(block):
+            yield Paragraph(kept, "Kept")
     tables = [table for table in (coverage_table(known), shares_table(known)) if table]
     yield from tables
     if tables:
@@ -90,6 +92,25 @@ def promise_of(block: Mapping[str, Any]) -> str:
         f" {needed}. {' '.join(reasons)} So no guarantee is claimed, and where there is no set the verdict comes from"
         " the threshold."
     )
+
+
+def kept_of(block: Mapping[str, Any]) -> str:
+    """Return in words how often the true label was in the set of a case, beside what was promised.
+
+    Args:
+        block: `conformal` of the level case of metrics.json.
+    """
+    promised = 1 - float(block["alpha"])
+    sentences = []
+    for label in LABELS:
+        found = number_of(numbers_in(block, "coverage"), label)
+        if found.value is not None:
+            below = found.high is not None and found.high < promised
+            verdict = "less than promised" if below else "in keeping with the promise"
+            interval = f" (95\u00a0% interval {found.interval_text})" if found.has_interval else ""
+            held = f"{found.value_text}{interval} of {count(found.n_cases, f'{label} case')}"
+            sentences.append(f"{held}: {verdict if found.has_interval else 'too few cases to judge'}")
+    return f"The true label was in the set of {'; of '.join(sentences)}." if sentences else ""
 
 
 def _too_few(label: str, cases: object, needed: int) -> str:

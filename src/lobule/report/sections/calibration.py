@@ -23,13 +23,16 @@ _ROWS: Final = {
     "log_loss": ("Log loss", "0 is perfect"),
     "ece": ("Calibration error (ECE)", "0 is perfect"),
     "slope": ("Slope", "1 is perfect; below 1: too sure"),
-    "intercept": ("Intercept", "0 is perfect; below 0: too often malignant"),
+    "intercept": ("Intercept", "0 is perfect; above 0: malignant is underrated"),
 }
 _NOTE: Final = (
     f"ECE: {CALIBRATION_BINS} bins of equal width over P(malignant), bin k from k/{CALIBRATION_BINS} up to but not"
     f" (k+1)/{CALIBRATION_BINS}; the mean over images (or cases) of the gap between mean probability and share of"
     " malignant in their bin. With few units it is above 0 even for perfect probabilities. Slope and intercept: a"
     " logistic regression of the label on the log-odds."
+)
+_SUBTYPE_NOTE: Final = (
+    "Of the subtypes: the Brier score is summed over the eight probabilities, 0 to 2; ECE is that of the largest one."
 )
 _STAGES: Final = (("before", "before temperature"), ("after", "after, cross-fitted"))
 
@@ -48,11 +51,12 @@ def calibration_section(inputs: ReportInputs) -> Section | None:
         calibration_table(document, "subtype", protocol=protocol, caption="Probabilities of the eight subtypes"),
     )
     blocks += [table for table in tables if table]
+    note = f"{_NOTE} {_SUBTYPE_NOTE}" if tables[1] else _NOTE
     return Section(
         "calibration",
         "Calibration",
         "Can its probabilities be believed?",
-        (*blocks, Footnote(_NOTE), Plots("calibration")),
+        (*blocks, Footnote(note), Plots("calibration")),
     )
 
 
@@ -81,7 +85,16 @@ def _reading(document: Mapping[str, Any], protocol: Protocol) -> str:
         slope = number_of(after, "slope")
         if slope.value is not None:
             sentences.append(f"Per {level}, the slope after temperature is {spelled(slope)}: {_meaning(slope)}.")
+        sentences += _lean(number_of(after, "intercept"), level)
     return " ".join(sentences)
+
+
+def _lean(intercept: Number, level: str) -> list[str]:
+    if intercept.low is not None and intercept.low > 0:
+        return [f"The intercept is above 0: of {level}s with a probability of 0.5, more than half are malignant."]
+    if intercept.high is not None and intercept.high < 0:
+        return [f"The intercept is below 0: of {level}s with a probability of 0.5, fewer than half are malignant."]
+    return []
 
 
 def _meaning(slope: Number) -> str:

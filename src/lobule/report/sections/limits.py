@@ -14,6 +14,7 @@ from lobule.report.numbers import (
     numbers_in,
     spelled,
 )
+from lobule.report.sections.thresholds import is_fitted
 from lobule.report.theme import display_name
 from lobule.taxonomy import LABELS, SUBTYPES
 
@@ -60,7 +61,7 @@ def limits(inputs: ReportInputs) -> list[str]:
 
 def _of_probabilities(inputs: ReportInputs) -> Iterator[str]:
     document = inputs.metrics.document
-    if numbers_in(document, "binary", "temperature"):
+    if is_fitted(document):
         yield (
             "Probabilities, threshold and label sets were calibrated on this data set. Where tumours are more or less"
             " frequent, or images look otherwise, the same probability means something else."

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from lobule.report.blocks import Paragraph, Section
 from lobule.report.inputs import ReportInputs
-from lobule.report.numbers import count, numbers_in, percent
-from lobule.report.sections.thresholds import threshold_of
+from lobule.report.numbers import count, percent
+from lobule.report.sections.thresholds import is_fitted, threshold_of
 from lobule.taxonomy import SUBTYPES
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _measures_text(inputs: ReportInputs) -> str:
         " comes from the mean log-odds of its images."
     )
     threshold = threshold_of(document)
-    if numbers_in(document, "binary", "threshold", "cross_fitted"):
+    if is_fitted(document):
         text += (
             " Temperature, threshold and label sets are cross-fitted: each fold is judged with values that were fitted"
             " on the other folds."

@@ -49,7 +49,7 @@ def robustness_section(inputs: ReportInputs) -> Section | None:
     disturbed, unseen = robustness_table(frame), unseen_table(frame)
     blocks: list[Block] = []
     if disturbed:
-        blocks += [Paragraph(_TEXT), disturbed, Plots("robustness")]
+        blocks += [Paragraph(_TEXT), Plots("robustness"), disturbed]
     if unseen:
         blocks += [unseen, Footnote(_UNSEEN_NOTE)]
     return Section("robustness", "Robustness", "What disturbs it", tuple(blocks))
@@ -67,7 +67,7 @@ def robustness_table(frame: pd.DataFrame) -> Table | None:
         frame: as `ReportInputs.robustness`.
     """
     rows = [
-        Row(Cell(condition_name(str(row["condition"])), _amount(row["amount"])), _cells(row))
+        Row(Cell(f"{condition_name(str(row['condition']))} {_amount(row['amount'])}".strip()), _cells(row))
         for row in frame[~frame["condition"].str.startswith(UNSEEN)].to_dict("records")
     ]
     columns = (Column("AUROC", "per image"), Column("Verdict changes", "share of images"), Column("Behind it"))
@@ -88,8 +88,10 @@ def unseen_table(frame: pd.DataFrame) -> Table | None:
     return Table("Magnifications that were left out of training", "Left out", columns, tuple(rows)) if rows else None
 
 
-def _amount(value: Any) -> tuple[str, ...]:
-    return () if pd.isna(value) else (f"{value:g}" if isinstance(value, int | float) else str(value),)
+def _amount(value: Any) -> str:
+    if value is None or pd.isna(value):
+        return ""
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _cells(row: Mapping[Any, Any]) -> tuple[Cell, Cell, Cell]:

@@ -47,11 +47,13 @@ def is_fitted(document: Mapping[str, Any]) -> bool:
 def _text(document: Mapping[str, Any], of_image: float, of_case: float | None) -> str:
     block = numbers_in(document, "binary", "threshold")
     rule = str(block.get("rule") or "not stated").rstrip(".")
-    text = f"Rule: {rule}. An image is called malignant from a probability of {decimal_of(of_image)} on"
+    is_fixed = rule.startswith("fixed")
+    text = "" if is_fixed else f"Rule: {rule}. "
+    text += f"An image is called malignant from a probability of {decimal_of(of_image)} on"
     text += f", a case from {decimal_of(of_case)} on." if of_case not in (None, of_image) else "; so is a case."
     fitted = numbers_in(block, "cross_fitted")
-    if not fitted or rule.startswith("fixed"):
-        return f"{text} It was given, not chosen by these predictions."
+    if not fitted or is_fixed:
+        return f"{text} This threshold was given, not chosen on these predictions."
     ranges = [f"{range_text(fitted[level])} for {level}s" for level in ("image", "case") if _numbers(fitted.get(level))]
     return (
         f"{text} This is what is shipped. It was not used to judge itself: each fold's labels come from a threshold"

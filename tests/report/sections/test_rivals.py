@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from typing import Any
+
+from lobule.report.inputs import ReportInputs
+from lobule.report.sections.rivals import CONTROL_NAMES, rivals_table
+from tests.report.blocks_of_metrics import with_gain
+
+
+def test_rivals_stand_below_the_model_in_a_fixed_order(inputs: ReportInputs) -> None:
+    document = inputs.metrics.document
+    block = document["controls"]["colour_only"]
+    shuffled = ("image_split", "permuted_labels", "colour_only", "majority", "plain_recipe", "another_tool")
+    table = rivals_table({**document, "controls": dict.fromkeys(shuffled, block)}, protocol="folds")
+    assert table is not None
+    names = [title for title, _ in CONTROL_NAMES.values()]
+    assert [row.header.text for row in table.rows] == ["This model", *names, "Another tool"]
+    assert names == ["Majority", "Colour only", "Plain recipe", "Price of cheating", "Shuffled labels"]
+    assert [row.strong for row in table.rows] == [True, *[False] * 6]
+    assert all(len(row.cells) == len(table.columns) == 4 for row in table.rows)
+
+
+def test_without_controls_there_is_no_table(inputs: ReportInputs) -> None:
+    for controls in ({}, {"colour_only": None}):
+        document: dict[str, Any] = {**inputs.metrics.document, "controls": controls}
+        assert rivals_table(document, protocol="folds") is None
+
+
+def test_paired_difference_is_the_second_column(inputs: ReportInputs) -> None:
+    document = with_gain(inputs.metrics, (-0.031, -0.06, 0.001)).document
+    table = rivals_table(document, protocol="folds")
+    assert table is not None
+    assert [column.title for column in table.columns][:3] == ["AUROC", "Model minus rival", "AUROC"]
+    own, *rivals = [row.cells[1] for row in table.rows]
+    assert own.text == ""
+    assert {(cell.text, cell.notes) for cell in rivals} == {("−0.031", ("−0.060 to 0.001",))}
