@@ -210,7 +210,7 @@ def simulated_decisions(inputs: ReportInputs, **changes: Any) -> ReportInputs:
 
 def foreign_inputs(inputs: ReportInputs) -> ReportInputs:
     """Return what is left of a run where only predictions.csv is known."""
-    frame = inputs.predictions.select("folds").frame.assign(protocol="predict", fold=pd.NA, path="", patient_id="")
+    frame = inputs.predictions.select("folds").frame.assign(protocol="predict", fold=np.nan, path="", patient_id="")
     predictions = Predictions(frame)
     metrics = evaluate(predictions, bootstrap=_BOOTSTRAP)
     return ReportInputs(title="Predictions of another tool", metrics=metrics, predictions=predictions)

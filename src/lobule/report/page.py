@@ -124,6 +124,8 @@ def _ending(inputs: ReportInputs) -> dict[str, Any]:
 
 def _digests(inputs: ReportInputs) -> list[tuple[str, str]]:
     split, config = inputs.split, inputs.config
+    if not (inputs.run or config):
+        return []
     models = sorted({name for name in inputs.predictions.frame["model_id"] if name})
     found = [
         ("Data set (SHA-256)", inputs.manifest.digest if inputs.manifest else ""),

@@ -24,8 +24,8 @@ def test_rule_shipped_and_cross_fitted_values_are_stated(full_inputs: ReportInpu
 def test_given_threshold_is_not_called_chosen(foreign: ReportInputs) -> None:
     text = words(threshold_section(foreign))
     assert text == (
-        "An image is called malignant from a probability of 0.500 on; so is a case. This threshold was given, not chosen"
-        " on these predictions."
+        "An image is called malignant from a probability of 0.500 on; so is a case. This threshold was given, not"
+        " chosen on these predictions."
     )
     assert fitted_table(foreign.metrics.document) is None
 
