@@ -18,6 +18,7 @@ from lobule.report.numbers import (
     magnifications_of,
     number_of,
 )
+from lobule.report.sections.sources import sources_table
 from lobule.report.theme import display_name
 from lobule.taxonomy import LABEL_OF_SUBTYPE, SUBTYPES, Task
 
@@ -30,6 +31,10 @@ INTERVAL_NOTE: Final = (
     "Under each value: its 95\u00a0% interval, resampling cases. A dash: not defined, or too few cases. “No interval”:"
     " fewer than 5 cases in a class that the metric needs. Columns name the images and cases behind their numbers;"
     " a cell that rests on others names its own."
+)
+_SOURCE_NOTE: Final = (
+    "Images that are stored otherwise often came another way from the microscope, or from other magnifications: a"
+    " difference can be the way, not the tissue."
 )
 _MAGNIFICATION_METRICS: Final[dict[Task, tuple[str, ...]]] = {
     "binary": ("auroc", "balanced_accuracy", "recall", "specificity"),
@@ -66,6 +71,8 @@ def strata_section(inputs: ReportInputs) -> Section | None:
         subtypes_table(binary, subtype, caption="By tumour subtype, per image"),
     )
     blocks: list[Block] = [table for table in tables if table]
+    if (by_source := sources_table(inputs)) is not None:
+        blocks += [by_source, Footnote(_SOURCE_NOTE)]
     return (
         Section("strata", "By magnification and subtype", "By magnification and subtype", (*blocks, Plots("strata")))
         if blocks
