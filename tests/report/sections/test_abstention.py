@@ -43,7 +43,7 @@ def test_both_classes_can_be_too_small() -> None:
 def test_promise_is_compared_with_what_was_found() -> None:
     block: dict[str, Any] = conformal_block()
     assert kept_of(block).startswith(
-        "The true label was in the set of 0.900 (95\u00a0% interval 0.700–0.990) of 15 benign"
+        "The true label was in the set of 90\u00a0% of 15 benign cases (95\u00a0% interval 70–99\u00a0%; in keeping"
     )
     assert kept_of(block).count("in keeping with the promise") == 2
     block["coverage"]["benign"] = measured(0.5, 0.3, 0.7)

@@ -19,7 +19,7 @@ Gain = tuple[float | None, float | None, float | None]
         ((0.075, 0.012, 0.138), "better", "It beats colour:", "better by 0.075 (95\u00a0% interval 0.012 to 0.138"),
         ((0.04, -0.01, 0.09), "unclear", "It does not clearly beat colour:", "−0.010 to 0.090; paired, by case)"),
         ((0.04, 0.0, 0.09), "unclear", "It does not clearly beat colour:", "this interval includes 0"),
-        ((-0.06, -0.1, -0.01), "worse", "It is worse than colour:", "differs by −0.060"),
+        ((-0.06, -0.1, -0.01), "worse", "It is worse than colour:", "the difference is −0.060"),
         ((0.04, None, None), "unclear", "Whether it beats colour cannot be said:", "too few cases for an interval"),
         ((None, None, None), "unclear", "Whether it beats colour is not known:", "no paired difference was measured"),
     ],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lobule.report.blocks import Block, Footnote, Heading, Paragraph, Plots, Section
 from lobule.report.cells import Cell, Column, Row, Table, metric_cell
-from lobule.report.numbers import count, decimal_of, headline_protocol, number_of, numbers_in, percent
+from lobule.report.numbers import Number, count, decimal_of, headline_protocol, number_of, numbers_in, percent
 from lobule.taxonomy import LABELS
 
 if TYPE_CHECKING:
@@ -100,17 +100,17 @@ def kept_of(block: Mapping[str, Any]) -> str:
     Args:
         block: `conformal` of the level case of metrics.json.
     """
-    promised = 1 - float(block["alpha"])
-    sentences = []
-    for label in LABELS:
-        found = number_of(numbers_in(block, "coverage"), label)
-        if found.value is not None:
-            below = found.high is not None and found.high < promised
-            verdict = "less than promised" if below else "in keeping with the promise"
-            interval = f" (95\u00a0% interval {found.interval_text})" if found.has_interval else ""
-            held = f"{found.value_text}{interval} of {count(found.n_cases, f'{label} case')}"
-            sentences.append(f"{held}: {verdict if found.has_interval else 'too few cases to judge'}")
-    return f"The true label was in the set of {'; of '.join(sentences)}." if sentences else ""
+    found = [(label, number_of(numbers_in(block, "coverage"), label)) for label in LABELS]
+    parts = [_kept(label, number, 1 - float(block["alpha"])) for label, number in found if number.value is not None]
+    return f"The true label was in the set of {', and of '.join(parts)}." if parts else ""
+
+
+def _kept(label: str, coverage: Number, promised: float) -> str:
+    text = f"{percent(coverage.value)} of {count(coverage.n_cases, f'{label} case')}"
+    if coverage.low is None or coverage.high is None:
+        return f"{text} (too few cases to judge)"
+    verdict = "less than promised" if coverage.high < promised else "in keeping with the promise"
+    return f"{text} (95\u00a0% interval {100 * coverage.low:.0f}–{percent(coverage.high)}; {verdict})"
 
 
 def _too_few(label: str, cases: object, needed: int) -> str:

@@ -130,9 +130,9 @@ def _versus(gain: Number, alone: str) -> Versus:
     if gain.low > 0:
         return Versus("better", "It beats colour:", f"{alone}; the model is better by {gain.value_text} {interval}.")
     if gain.high < 0:
-        text = f"{alone}; the model differs by {gain.value_text} {interval}."
+        text = f"{alone}; the difference is {gain.value_text} {interval}."
         return Versus("worse", "It is worse than colour:", text)
-    text = f"{alone}; the model differs by {gain.signed_text} {interval}, and this interval includes 0."
+    text = f"{alone}; the difference is {gain.signed_text} {interval}, and this interval includes 0."
     return Versus("unclear", "It does not clearly beat colour:", text)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lobule.evaluation.levels import Level
     from lobule.evaluation.predictions import Protocol
 
-__all__ = ["CONTROL_NAMES", "rivals_table"]
+__all__ = ["CONTROL_NAMES", "RIVALS_NOTE", "rivals_table"]
 
 CONTROL_NAMES: Final = {
     "majority": ("Majority", "always the more frequent class"),
@@ -25,6 +25,11 @@ CONTROL_NAMES: Final = {
 }
 """Control in metrics.json -> its name and what it is."""
 
+RIVALS_NOTE: Final = (
+    "Bars run from 0.4 to 1, for subtypes from 0 to 1, dotted: guessing; for differences from −0.2 to 0.5, dotted:"
+    " none."
+)
+_CAPTION: Final = "Beside simpler rivals, on the same images"
 _COLUMNS: Final[tuple[tuple[Task, Level, str], ...]] = (
     ("binary", "image", "auroc"),
     ("binary", "case", "auroc"),
@@ -53,13 +58,7 @@ def rivals_table(document: Mapping[str, Any], *, protocol: Protocol) -> Table | 
         cells = [_cell(controls[name], *key, protocol) for key in asked]
         shown = _with_difference(cells, difference_cell(gain, axis=_DIFFERENCE_AXIS), has_differences)
         rows.append(Row(Cell(title, (note,) if note else ()), tuple(shown)))
-    return Table(_caption(has_differences), "Classifier", _columns(asked, has_differences), tuple(rows), "rivals")
-
-
-def _caption(has_differences: bool) -> str:
-    text = "Beside simpler rivals, on the same images"
-    axes = "axes 0.4 to 1 (subtypes 0 to 1), dotted: guessing"
-    return f"{text}; {axes}; difference −0.2 to 0.5, dotted: none" if has_differences else f"{text}; {axes}"
+    return Table(_CAPTION, "Classifier", _columns(asked, has_differences), tuple(rows), "rivals")
 
 
 def _columns(asked: list[tuple[Task, Level, str]], has_differences: bool) -> tuple[Column, ...]:

@@ -74,7 +74,7 @@ def strata_section(inputs: ReportInputs) -> Section | None:
     if (by_source := sources_table(inputs)) is not None:
         blocks += [by_source, Footnote(_SOURCE_NOTE)]
     return (
-        Section("strata", "By magnification and subtype", "By magnification and subtype", (*blocks, Plots("strata")))
+        Section("strata", "Strata", "By magnification, subtype and source", (*blocks, Plots("strata")))
         if blocks
         else None
     )
