@@ -116,18 +116,22 @@ def with_gain(metrics: Metrics, gain: tuple[float | None, float | None, float | 
     return Metrics({**metrics.document, "controls": controls})
 
 
-def disturbed() -> pd.DataFrame:
-    """Return what a run measured of its robustness."""
+def changed() -> pd.DataFrame:
+    """Return what a run measured on changed images and left out magnifications."""
+    nothing = float("nan")
+    gains = (0.6, 0.8, 1.0, 1.25, 1.5)
     rows: list[tuple[str, float, float, float, float, float]] = [
-        *(
-            ("jpeg_quality", amount, 0.91 - (95 - amount) / 900, 0.82, 0.97, (95 - amount) / 600)
-            for amount in (95, 75, 50, 25)
-        ),
-        *(("blur", amount, 0.9 - amount / 20, 0.78, 0.96, amount / 15) for amount in (0.5, 1.0, 2.0)),
-        *(("brightness", amount, 0.9, 0.79, 0.95, 0.04) for amount in (0.8, 0.9, 1.1, 1.2)),
-        *(("stain_gain", amount, 0.86, 0.74, 0.93, 0.09) for amount in (0.8, 1.25)),
-        ("half_resolution", float("nan"), 0.88, 0.76, 0.95, 0.06),
-        *((f"without_{name}X", float("nan"), 0.8, 0.6, 0.93, float("nan")) for name in (40, 100)),
+        ("unchanged", nothing, 0.91, 0.82, 0.97, 0.0),
+        *(("jpeg_quality", q, 0.9 - (90 - q) / 900, 0.8, 0.96, (90 - q) / 500) for q in (90, 70, 50, 30, 10)),
+        *(("blur_sigma", sigma, 0.9 - sigma / 30, 0.75, 0.96, sigma / 15) for sigma in (1, 2, 3)),
+        *(("brightness", factor, 0.9, 0.79, 0.95, abs(1 - factor) / 2) for factor in (0.7, 0.85, 1.0, 1.15, 1.3)),
+        *(("haematoxylin_gain", gain, 0.87, 0.74, 0.93, abs(1 - gain) / 2) for gain in gains),
+        *(("eosin_gain", gain, 0.89, 0.76, 0.95, abs(1 - gain) / 3) for gain in gains),
+        ("half_resolution", 0.5, 0.88, 0.76, 0.95, 0.06),
+        ("all_magnifications", 40, 0.9, 0.8, 0.98, 0.0),
+        ("magnification_left_out", 40, 0.8, 0.6, 0.93, 0.2),
+        ("all_magnifications", 100, 0.88, 0.8, 0.95, 0.0),
+        ("magnification_left_out", 100, 0.87, 0.75, 0.95, 0.05),
     ]
     frame = pd.DataFrame(rows, columns=["condition", "amount", "auroc", "low", "high", "verdict_changes"])
     return frame.assign(n_images=100, n_cases=40)

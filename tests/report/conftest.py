@@ -22,7 +22,7 @@ from lobule.report.figures import write_figures
 from lobule.report.inputs import GalleryItem, ReportInputs
 from lobule.report.sketch import FigureFile
 from lobule.taxonomy import LABEL_OF_SUBTYPE, SUBTYPE_OF_CODE, SUBTYPES
-from tests.report.blocks_of_metrics import disturbed, with_decisions, with_gain
+from tests.report.blocks_of_metrics import changed, with_decisions, with_gain
 
 _CASES = {"A": 3, "F": 6, "PT": 2, "TA": 4, "DC": 20, "LC": 5, "MC": 6, "PC": 5}
 _BOOTSTRAP = 40
@@ -203,9 +203,9 @@ def simulated_inputs(
 
 
 def simulated_decisions(inputs: ReportInputs, **changes: Any) -> ReportInputs:
-    """Return the same run with everything about decisions and controls in its metrics, and with disturbed images."""
+    """Return the same run with everything about decisions and controls in its metrics, and with changed images."""
     metrics = with_decisions(with_gain(inputs.metrics, (0.075, 0.012, 0.138)))
-    return replace(inputs, **{"metrics": metrics, "robustness": disturbed(), **changes})
+    return replace(inputs, **{"metrics": metrics, "robustness": changed(), **changes})
 
 
 def foreign_inputs(inputs: ReportInputs) -> ReportInputs:

@@ -19,7 +19,7 @@ from lobule.report.plots import draw_cases
 from lobule.report.plots_strata import draw_split
 from lobule.report.sketch import FigureFile
 from lobule.report.theme import png_of
-from tests.report.blocks_of_metrics import disturbed
+from tests.report.blocks_of_metrics import changed
 
 _NAMES = {
     *("split", "cases_binary", "curves_binary", "confusion_binary", "reliability_binary"),
@@ -136,9 +136,10 @@ def test_foreign_predictions_have_the_figures_that_they_can_have(foreign: Report
 
 @pytest.mark.usefixtures("without_pictures")
 def test_robustness_has_a_figure_where_it_was_measured(inputs: ReportInputs, tmp_path: Path) -> None:
-    names = {figure.name: figure for figure in write_figures(replace(inputs, robustness=disturbed()), tmp_path)}
+    names = {figure.name: figure for figure in write_figures(replace(inputs, robustness=changed()), tmp_path)}
     frame = read(names["robustness"])
-    assert len(frame) == (~disturbed()["condition"].str.startswith("without")).sum()
+    assert len(frame) == len(changed()) - 4
+    assert not frame["condition"].str.contains("magnification").any()
 
 
 @pytest.mark.usefixtures("without_pictures")

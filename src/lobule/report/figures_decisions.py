@@ -1,4 +1,4 @@
-"""Figures about probabilities, about answering less, and about disturbed images."""
+"""Figures about probabilities, about answering less, and about changed images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lobule.report.inputs import ReportInputs
 from lobule.report.numbers import headline_protocol, number_of, numbers_in
 from lobule.report.plots_decisions import draw_reliability, draw_risk_coverage
 from lobule.report.plots_robustness import draw_robustness
-from lobule.report.sections.robustness import UNSEEN
+from lobule.report.sections.robustness import UNCHANGED, changed_images
 from lobule.report.sketch import PROTOCOL_WORDS, Sketch
 
 if TYPE_CHECKING:
@@ -64,16 +64,17 @@ def risk_sketches(inputs: ReportInputs, decisions: Decisions | None) -> Iterator
 
 
 def robustness_sketches(inputs: ReportInputs) -> Iterator[Sketch]:
-    """Yield AUROC and changed verdicts by disturbance; nothing where they were not measured."""
+    """Yield AUROC and changed answers by condition; nothing where they were not measured."""
     if inputs.robustness is None:
         return
-    frame = inputs.robustness[~inputs.robustness["condition"].str.startswith(UNSEEN)]
-    if len(frame):
+    frame = changed_images(inputs.robustness)
+    if (frame["condition"] != UNCHANGED).any():
         yield Sketch(
             name="robustness",
             section="robustness",
-            title="Disturbed images",
-            caption="Above: AUROC with its 95 % interval. Below: share of images whose verdict changed.",
-            alt="AUROC and share of changed verdicts by disturbance; the table above has the same numbers.",
+            title="Changed images",
+            caption="Above: AUROC with its 95 % interval; dashed: unchanged. Below: share of images called otherwise"
+            " than unchanged.",
+            alt="AUROC and share of changed answers by condition; the table below has the same numbers.",
             drawing=draw_robustness(frame),
         )

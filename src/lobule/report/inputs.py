@@ -85,8 +85,8 @@ class ReportInputs:
             usual ones.
         run: the record in run.json, shown whole; `command` (the command line) and `finished` or `started` (time,
             ISO 8601) also stand in the text where present.
-        robustness: `condition, amount, n_images, n_cases, auroc, low, high, verdict_changes`, one row a disturbance of
-            the images; None where it was not measured.
+        robustness: `condition, amount, n_images, n_cases, auroc, low, high, verdict_changes`, one row a change of
+            the images and amount, or a magnification that was left out; None where it was not measured.
         gallery: worst errors first.
         banners: statements that only the pipeline can make, such as a fine-tuned holdout; those that follow from the
             settings are added by the report itself, see `standard_banners`.
