@@ -17,7 +17,7 @@ from lobule.report.sections.limits import BREAKHIS_CITATION, intended_use, is_br
 from lobule.report.sections.method import method_section
 from lobule.report.sections.refusals import refusal_section
 from lobule.report.sections.result import answer, beside_colour, tiles
-from lobule.report.sections.rivals import RIVALS_NOTE, rivals_table
+from lobule.report.sections.rivals import RIVALS_NOTE, rivals_table, what_rivals_tell
 from lobule.report.sections.robustness import robustness_section
 from lobule.report.sections.scores import score_section, strata_section
 from lobule.report.sections.thresholds import threshold_section
@@ -92,6 +92,7 @@ def _result(inputs: ReportInputs) -> dict[str, Any]:
         "versus": beside_colour(document),
         "tiles": tiles(document, protocol) if protocol else [],
         "rivals": rivals_table(document, protocol=protocol) if protocol else None,
+        "rivals_told": what_rivals_tell(document, protocol=protocol) if protocol else "",
         "rivals_note": RIVALS_NOTE,
         "reading": "The range under a value is its 95\u00a0% interval; images of one case are not independent.",
     }

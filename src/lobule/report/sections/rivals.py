@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from lobule.report.cells import Cell, Column, Row, Table, difference_cell, metric_cell
-from lobule.report.numbers import METRIC_NAMES, difference_of, level_of, number_of
+from lobule.report.numbers import METRIC_NAMES, Number, difference_of, level_of, number_of
 from lobule.report.theme import display_name
 from lobule.taxonomy import SUBTYPES, Task
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lobule.evaluation.levels import Level
     from lobule.evaluation.predictions import Protocol
 
-__all__ = ["CONTROL_NAMES", "RIVALS_NOTE", "rivals_table"]
+__all__ = ["CONTROL_NAMES", "RIVALS_NOTE", "rivals_table", "what_rivals_tell"]
 
 CONTROL_NAMES: Final = {
     "majority": ("Majority", "always the more frequent class"),
@@ -36,8 +36,10 @@ _COLUMNS: Final[tuple[tuple[Task, Level, str], ...]] = (
     ("binary", "image", "balanced_accuracy"),
     ("subtype", "image", "balanced_accuracy"),
 )
+_GUESSING: Final = 0.5
 _AXIS: Final = (0.4, 1.0)
-_DIFFERENCE_AXIS: Final = (-0.2, 0.5)
+_DIFFERENCE_GUESSING: Final = 0.5
+_AXIS: Final = (-0.2, 0.5)
 
 
 def rivals_table(document: Mapping[str, Any], *, protocol: Protocol) -> Table | None:
@@ -61,6 +63,37 @@ def rivals_table(document: Mapping[str, Any], *, protocol: Protocol) -> Table | 
     return Table(_CAPTION, "Classifier", _columns(asked, has_differences), tuple(rows), "rivals")
 
 
+def what_rivals_tell(document: Mapping[str, Any], *, protocol: Protocol) -> str:
+    """Return what a leaking split would have claimed, and what shuffled labels reach; "" without these controls."""
+    controls = document.get("controls") or {}
+    leaking, shuffled = (
+        number_of(level_of(controls.get(name) or {}, "binary", protocol=protocol, level="image"), "auroc")
+        for name in ("image_split", "permuted_labels")
+    )
+    sentences = []
+    if leaking.value is not None:
+        gain = difference_of(controls["image_split"], "binary", "auroc", protocol=protocol, level="image")
+        sentences.append(_price_of_cheating(leaking, gain))
+    if shuffled.value is not None:
+        leaks = shuffled.low is not None and shuffled.low > _GUESSING
+        verdict = "more than guessing: something leaks" if leaks else "what guessing gives, as it must be"
+        sentences.append(f"On shuffled labels it reaches {shuffled}: {verdict}.")
+    return " ".join(sentences)
+
+
+def _price_of_cheating(leaking: Number, gain: Number) -> str:
+    text = f"Split by image, with images of one case on both sides, the same model would claim an AUROC of {leaking}"
+    if gain.value is None:
+        return f"{text}; that is the price of cheating."
+    more = Number(value=-gain.value, low=_negative(gain.high), high=_negative(gain.low))
+    interval = f" (95\u00a0% interval {more.span_text})" if more.has_interval else ""
+    return f"{text}: a difference of {more.signed_text}{interval} that no new case would see."
+
+
+def _negative(value: float | None) -> float | None:
+    return None if value is None else -value
+
+
 def _columns(asked: list[tuple[Task, Level, str]], has_differences: bool) -> tuple[Column, ...]:
     columns = [
         Column(
@@ -79,7 +112,7 @@ def _with_difference(cells: list[Cell], gain: Cell, has_differences: bool) -> li
 
 def _cell(document: Mapping[str, Any], task: Task, unit: Level, metric: str, protocol: Protocol) -> Cell:
     number = number_of(level_of(document, task, protocol=protocol, level=unit), metric)
-    axis, guess = ((0.0, 1.0), 1 / len(SUBTYPES)) if task == "subtype" else (_AXIS, 0.5)
+    axis, guess = ((0.0, 1.0), 1 / len(SUBTYPES)) if task == "subtype" else (_AXIS, _GUESSING)
     return metric_cell(number, usual=number.counts_text, axis=axis, mark=guess)
 
 

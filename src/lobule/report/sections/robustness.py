@@ -29,6 +29,8 @@ _NAMES: Final = {
     UNCHANGED: "Unchanged",
     "jpeg_quality": "JPEG quality",
     "blur_sigma": "Blur",
+    "haematoxylin_gain": "Haematoxylin",
+    "eosin_gain": "Eosin",
     "half_resolution": "Half resolution",
 }
 _NOT_MEASURED: Final = (
