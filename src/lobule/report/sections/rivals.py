@@ -38,8 +38,7 @@ _COLUMNS: Final[tuple[tuple[Task, Level, str], ...]] = (
 )
 _GUESSING: Final = 0.5
 _AXIS: Final = (0.4, 1.0)
-_DIFFERENCE_GUESSING: Final = 0.5
-_AXIS: Final = (-0.2, 0.5)
+_DIFFERENCE_AXIS: Final = (-0.2, 0.5)
 
 
 def rivals_table(document: Mapping[str, Any], *, protocol: Protocol) -> Table | None:
