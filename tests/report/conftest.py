@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,17 @@ import pandas as pd
 import pytest
 
 from lobule.config import Config
-from lobule.data.audit import audit
+from lobule.data.audit import Audit, audit
 from lobule.data.manifest import Manifest
 from lobule.data.split import Split, split
 from lobule.evaluation.columns import HISTORY_COLUMNS
 from lobule.evaluation.metrics import Metrics, evaluate
 from lobule.evaluation.predictions import Predictions, assemble_predictions
-from lobule.report.figures import FigureFile, write_figures
+from lobule.report.figures import write_figures
 from lobule.report.inputs import GalleryItem, ReportInputs
+from lobule.report.sketch import FigureFile
 from lobule.taxonomy import LABEL_OF_SUBTYPE, SUBTYPE_OF_CODE, SUBTYPES
+from tests.report.blocks_of_metrics import changed, with_decisions, with_gain
 
 _CASES = {"A": 3, "F": 6, "PT": 2, "TA": 4, "DC": 20, "LC": 5, "MC": 6, "PC": 5}
 _BOOTSTRAP = 40
@@ -199,6 +202,20 @@ def simulated_inputs(
     return ReportInputs(**{**values, **changes})
 
 
+def simulated_decisions(inputs: ReportInputs, **changes: Any) -> ReportInputs:
+    """Return the same run with everything about decisions and controls in its metrics, and with changed images."""
+    metrics = with_decisions(with_gain(inputs.metrics, (0.075, 0.012, 0.138)))
+    return replace(inputs, **{"metrics": metrics, "robustness": changed(), **changes})
+
+
+def foreign_inputs(inputs: ReportInputs) -> ReportInputs:
+    """Return what is left of a run where only predictions.csv is known."""
+    frame = inputs.predictions.select("folds").frame.assign(protocol="predict", fold=np.nan, path="", patient_id="")
+    predictions = Predictions(frame)
+    metrics = evaluate(predictions, bootstrap=_BOOTSTRAP)
+    return ReportInputs(title="Predictions of another tool", metrics=metrics, predictions=predictions)
+
+
 @pytest.fixture(scope="session")
 def make_inputs() -> Callable[..., ReportInputs]:
     """Return the function that simulates a run."""
@@ -209,6 +226,39 @@ def make_inputs() -> Callable[..., ReportInputs]:
 def inputs() -> ReportInputs:
     """Return a run with everything in it."""
     return simulated_inputs()
+
+
+@pytest.fixture(scope="session")
+def manifest(inputs: ReportInputs) -> Manifest:
+    """Return the images of that run."""
+    assert inputs.manifest is not None
+    return inputs.manifest
+
+
+@pytest.fixture(scope="session")
+def division(inputs: ReportInputs) -> Split:
+    """Return its split."""
+    assert inputs.split is not None
+    return inputs.split
+
+
+@pytest.fixture(scope="session")
+def found(inputs: ReportInputs) -> Audit:
+    """Return its audit."""
+    assert inputs.audit is not None
+    return inputs.audit
+
+
+@pytest.fixture(scope="session")
+def full_inputs(inputs: ReportInputs) -> ReportInputs:
+    """Return that run with everything about decisions and controls in its metrics."""
+    return simulated_decisions(inputs)
+
+
+@pytest.fixture(scope="session")
+def foreign(inputs: ReportInputs) -> ReportInputs:
+    """Return a report on predictions that were made elsewhere."""
+    return foreign_inputs(inputs)
 
 
 @pytest.fixture

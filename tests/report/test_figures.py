@@ -9,17 +9,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lobule.data.manifest import Manifest
+from lobule.data.split import Split
 from lobule.evaluation.metrics import evaluate
-from lobule.report.figures import FigureFile, write_figures
+from lobule.report.figures import write_figures
 from lobule.report.frames import split_frame
 from lobule.report.inputs import ReportInputs
 from lobule.report.plots import draw_cases
 from lobule.report.plots_strata import draw_split
+from lobule.report.sketch import FigureFile
 from lobule.report.theme import png_of
+from tests.report.blocks_of_metrics import changed
 
 _NAMES = {
     *("split", "cases_binary", "curves_binary", "confusion_binary", "reliability_binary"),
-    *("confusion_subtype_folds", "confusion_subtype_holdout", "by_magnification", "recall_by_subtype"),
+    *("risk_coverage", "confusion_subtype_folds", "confusion_subtype_holdout", "by_magnification", "recall_by_subtype"),
     *("learning_binary", "learning_subtype"),
 }
 
@@ -79,17 +83,18 @@ def test_area_under_the_drawn_curve_is_the_auroc(inputs: ReportInputs, figures: 
 
 
 def test_split_figure_counts_every_image_once_in_the_folds(
-    inputs: ReportInputs, figures: dict[str, FigureFile]
+    manifest: Manifest, division: Split, figures: dict[str, FigureFile]
 ) -> None:
     frame = read(figures["split"])
     folds = frame[frame["part"].str.startswith("fold")]
-    assert folds["n_images"].sum() == len(inputs.manifest)
-    assert frame.loc[frame["part"] == "validation", "n_images"].sum() == len(inputs.split.validation)
+    assert folds["n_images"].sum() == len(manifest)
+    assert frame.loc[frame["part"] == "validation", "n_images"].sum() == len(division.validation)
     cases = folds.drop_duplicates(["part", "label"])["n_label_cases"].sum()
-    assert cases == inputs.manifest.frame["case_id"].nunique()
+    assert cases == manifest.frame["case_id"].nunique()
 
 
 def test_learning_curves_are_the_history(inputs: ReportInputs, figures: dict[str, FigureFile]) -> None:
+    assert inputs.history is not None
     expected = inputs.history[inputs.history["task"] == "binary"].reset_index(drop=True)
     pd.testing.assert_frame_equal(read(figures["learning_binary"]), expected, check_dtype=False)
 
@@ -97,16 +102,58 @@ def test_learning_curves_are_the_history(inputs: ReportInputs, figures: dict[str
 def test_cases_are_ordered_by_their_own_probability(inputs: ReportInputs, figures: dict[str, FigureFile]) -> None:
     frame = read(figures["cases_binary"])
     assert frame["case_probability"].is_monotonic_increasing
-    assert len(frame) == len(inputs.manifest)
-    called = frame.drop_duplicates("case_id")
-    right = ((called["case_probability"] >= 0.5) == (called["label"] == "malignant")).mean()
-    assert right == pytest.approx(inputs.metrics.value("binary", "accuracy", level="case"))
+    assert len(frame) == len(inputs.images)
 
 
 def test_bins_of_the_reliability_diagram_give_the_ece(inputs: ReportInputs, figures: dict[str, FigureFile]) -> None:
-    bins = read(figures["reliability_binary"])
-    gaps = (bins["predicted"] - bins["observed"]).abs() * bins["count"]
-    assert gaps.sum() / bins["count"].sum() == pytest.approx(inputs.metrics.value("binary", "ece"), abs=1e-6)
+    frame = read(figures["reliability_binary"])
+    for (level, stage), bins in frame.groupby(["level", "stage"]):
+        gaps = (bins["predicted"] - bins["observed"]).abs() * bins["count"]
+        measured = inputs.metrics.document["binary"]["folds"][level]["calibration"][stage]["ece"]["value"]
+        assert gaps.sum() / bins["count"].sum() == pytest.approx(measured, abs=1e-6)
+    assert len(frame.groupby(["level", "stage"])) == 4
+
+
+def test_risk_curve_ends_at_the_error_rate_and_has_the_area_of_the_metrics(
+    inputs: ReportInputs, figures: dict[str, FigureFile]
+) -> None:
+    frame = read(figures["risk_coverage"])
+    for level in ("image", "case"):
+        block = inputs.metrics.document["binary"]["folds"][level]
+        curve = frame[frame["level"] == level]
+        assert curve["risk"].iloc[-1] == pytest.approx(1 - block["accuracy"]["value"], abs=1e-6)
+        area = (curve["risk"] * np.diff(curve["coverage"], prepend=0)).sum()
+        assert area == pytest.approx(block["risk_coverage"]["area"]["value"], abs=1e-6)
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_foreign_predictions_have_the_figures_that_they_can_have(foreign: ReportInputs, tmp_path: Path) -> None:
+    files = {figure.name: figure for figure in write_figures(foreign, tmp_path)}
+    assert not {"split", "learning_binary", "robustness"} & set(files)
+    assert {"cases_binary", "reliability_binary", "risk_coverage", "curves_binary"} <= set(files)
+    assert set(read(files["reliability_binary"])["stage"]) == {"after"}
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_robustness_has_a_figure_where_it_was_measured(inputs: ReportInputs, tmp_path: Path) -> None:
+    names = {figure.name: figure for figure in write_figures(replace(inputs, robustness=changed()), tmp_path)}
+    frame = read(names["robustness"])
+    assert len(frame) == len(changed()) - 4
+    assert not frame["condition"].str.contains("magnification").any()
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_metrics_older_than_decisions_can_be_drawn(inputs: ReportInputs, tmp_path: Path) -> None:
+    document = inputs.metrics.document
+    levels = {name: document["binary"]["folds"][name] for name in ("image", "case")}
+    bare = {
+        name: {key: value for key, value in level.items() if key not in ("calibration", "conformal", "risk_coverage")}
+        for name, level in levels.items()
+    }
+    old = type(inputs.metrics)({**document, "binary": {"folds": bare, "threshold": {"value": 0.5, "rule": "fixed"}}})
+    files = {figure.name: figure for figure in write_figures(replace(inputs, metrics=old), tmp_path)}
+    assert "risk_coverage" not in files
+    assert set(read(files["reliability_binary"])["stage"]) == {"after"}
 
 
 @pytest.mark.usefixtures("without_pictures")
@@ -131,12 +178,14 @@ def test_any_case_name_can_be_drawn() -> None:
     assert sorted(drawn.numbers["case_id"]) == sorted(names)
 
 
-def test_users_settings_neither_show_nor_change(inputs: ReportInputs, figures: dict[str, FigureFile]) -> None:
+def test_users_settings_neither_show_nor_change(
+    manifest: Manifest, division: Split, figures: dict[str, FigureFile]
+) -> None:
     import matplotlib
 
     before = dict(matplotlib.rcParams)
     with matplotlib.rc_context({"font.size": 31, "axes.facecolor": "black"}):
-        drawn = png_of(draw_split(split_frame(inputs.manifest, inputs.split)).figure)
+        drawn = png_of(draw_split(split_frame(manifest, division)).figure)
     assert drawn == figures["split"].png.read_bytes()
     assert dict(matplotlib.rcParams) == before
 

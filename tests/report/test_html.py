@@ -7,12 +7,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lobule.config import Config
-from lobule.report.figures import FigureFile, write_figures
+from lobule.evaluation.columns import logit_columns, probability_columns
+from lobule.evaluation.metrics import evaluate
+from lobule.report.figures import write_figures
 from lobule.report.html import render_report, write_report
 from lobule.report.inputs import Banner, ReportInputs
+from lobule.report.sketch import FigureFile
 from lobule.taxonomy import DISCLAIMER
 
 _VOID = {"meta", "img", "line", "rect", "br", "input", "link", "hr"}
@@ -104,7 +108,8 @@ def test_first_screen_answers_how_good_how_sure_on_how_much(page: Page, inputs: 
     assert f"{auroc['value']:.3f} (95 % interval {auroc['low']:.3f}–{auroc['high']:.3f}) per image" in first.replace(
         "\u00a0", " "
     )
-    assert f"{auroc['n_images']} images, {auroc['n_cases']} patient ids, {auroc['n_cases']} cases" in first
+    assert f"On {auroc['n_cases']} cases it had not seen" in first
+    assert f"{auroc['n_images']} images, {auroc['n_cases']} patient ids)" in first
     assert "Plain recipe" in first
     assert "Colour only" in first
 
@@ -195,7 +200,7 @@ def test_data_set_with_labels_only(make_inputs: Callable[..., ReportInputs], tmp
 def test_holdout_only(make_inputs: Callable[..., ReportInputs]) -> None:
     inputs = make_inputs(protocols=("holdout",), controls=False, bootstrap=0, gallery=0)
     page = Page(render_report(inputs, []))
-    assert "On one held-out part of the data" in page.text
+    assert "cases it had not seen, one held-out part of the data (" in page.text
     assert "Out of fold" not in page.text
     assert "Where it fails" not in page.text
     assert "Plain recipe" not in page.text
@@ -222,3 +227,50 @@ def test_nothing_scored(inputs: ReportInputs, tmp_path: Path) -> None:
     inputs = replace(inputs, predictions=empty, metrics=type(inputs.metrics)(document))
     page = Page(write_report(inputs, tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "nothing can be said about how good this classifier is" in page.text
+
+
+def test_everything_that_a_run_knows_is_on_its_page(full_inputs: ReportInputs) -> None:
+    page = Page(render_report(full_inputs, []))
+    assert page.open == []
+    anchors = [href[1:] for href in page.attributes("href") if href.startswith("#")]
+    expected = ["result", "method", "data", "binary", "calibration", "threshold", "abstention", "refusals", "cases"]
+    shown = [anchor for anchor in dict.fromkeys(anchors) if anchor in page.attributes("id")]
+    assert shown[:9] == expected
+    assert {"subtype", "strata", "robustness", "limits"} <= set(shown)
+
+
+def test_first_screen_says_whether_it_beats_colour(full_inputs: ReportInputs) -> None:
+    html = render_report(full_inputs, [])
+    first = html[html.index('<section id="result"') : html.index('<section id="method"')]
+    assert '<p class="versus better"><strong>It beats colour:</strong>' in first
+    assert "+0.075" in first
+    assert "Price of cheating" not in first
+    assert "Model minus rival" in first
+
+
+def test_predictions_from_elsewhere_make_a_page_with_a_warning(foreign: ReportInputs, tmp_path: Path) -> None:
+    page = Page(write_report(foreign, tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert page.open == []
+    assert "These predictions were made elsewhere. Lobule cannot know how the data were divided" in page.text
+    assert "Whether it beats colour is not known" in page.text
+    ids = page.attributes("id")
+    assert {"result", "method", "data", "binary", "calibration", "threshold", "abstention", "cases"} <= set(ids)
+    assert not {"learning", "errors", "robustness", "reproduce", "refusals"} & set(ids)
+    targets = {href[1:] for href in page.attributes("href") if href.startswith("#")}
+    assert targets <= set(ids)
+    assert not re.search(r"\b(nan|None)\b", page.text.replace("None was fitted", ""))
+
+
+def test_foreign_predictions_of_one_class_and_no_subtypes(foreign: ReportInputs, tmp_path: Path) -> None:
+    frame = foreign.predictions.frame
+    bare = frame[frame["label"] == "benign"].reset_index(drop=True)
+    bare = bare.assign(subtype="", magnification=None, pred_subtype="")
+    bare[[*logit_columns("subtype"), *probability_columns("subtype")]] = np.nan
+    predictions = type(foreign.predictions)(bare)
+    metrics = evaluate(predictions, bootstrap=20)
+    path = write_report(replace(foreign, predictions=predictions, metrics=metrics), tmp_path / "report.html")
+    page = Page(path.read_text(encoding="utf-8"))
+    assert page.open == []
+    assert "an AUROC of – (not defined) per image" in page.text
+    assert "subtype" not in page.attributes("id")
+    assert "So no guarantee is claimed" in page.text

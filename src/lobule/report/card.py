@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lobule.report.card_decisions import decisions_part
 from lobule.report.inputs import standard_banners
 from lobule.report.numbers import METRIC_NAMES, count, headline_protocol, level_of, number_of
-from lobule.report.story import BREAKHIS_CITATION, intended_use, is_breakhis
+from lobule.report.sections.limits import BREAKHIS_CITATION, intended_use, is_breakhis
 from lobule.report.theme import display_name
 from lobule.taxonomy import DISCLAIMER, LABELS, SUBTYPES
 
@@ -69,7 +70,7 @@ def summarise(manifest: Manifest, *, group_by: str = "case", synthetic: bool = F
         magnifications=tuple(sorted({int(value) for value in frame["magnification"].dropna()})),
         digest=manifest.digest,
         group_by=group_by,
-        breakhis=is_breakhis(manifest),
+        breakhis=is_breakhis(frame["path"]),
         synthetic=synthetic,
     )
 
@@ -96,6 +97,7 @@ def model_card(
         _training_data(data),
         _preprocessing(config, input_size, preprocessing),
         _results(metrics, data),
+        decisions_part(metrics.document),
         _limits(data),
         _how_to_use(),
         _licence(data),

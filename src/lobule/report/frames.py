@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lobule.evaluation.curves import precision_recall_curve, reliability, roc_curve
+from lobule.evaluation.curves import precision_recall_curve, roc_curve
 from lobule.report.numbers import (
     METRIC_NAMES,
     Number,
@@ -27,11 +27,9 @@ if TYPE_CHECKING:
     from lobule.evaluation.predictions import Predictions, Protocol
 
 __all__ = [
-    "case_frame",
     "curve_arrays",
     "magnification_frame",
     "recall_frame",
-    "reliability_bins",
     "scored",
     "split_frame",
 ]
@@ -46,20 +44,6 @@ def scored(predictions: Predictions, protocol: str) -> pd.DataFrame:
     return chosen.assign(probability=chosen["prob_malignant"].astype(float)).reset_index(drop=True)
 
 
-def case_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add `case_probability`, the sigmoid of the mean log-odds of a case's images.
-
-    Args:
-        frame: as from `scored`; a case whose images carry both labels is shown under each of them.
-    """
-    clipped = frame["probability"].clip(1e-9, 1 - 1e-9)
-    odds = pd.Series(np.log(clipped / (1 - clipped)), index=frame.index)
-    means = odds.groupby([frame["case_id"], frame["label"]]).transform("mean")
-    both = frame.groupby("case_id")["label"].transform("nunique") > 1
-    names = frame["case_id"].where(~both, frame["case_id"] + " " + frame["label"])
-    return frame.assign(case_id=names, case_probability=1 / (1 + np.exp(-means)))
-
-
 def curve_arrays(predictions: Predictions, protocol: Protocol) -> dict[str, NDArray[np.float64]] | None:
     """Return the points of both operating curves, as `draw_operating_curves` takes them; None with one class only."""
     roc = roc_curve(predictions, protocol=protocol)
@@ -72,13 +56,6 @@ def curve_arrays(predictions: Predictions, protocol: Protocol) -> dict[str, NDAr
         "precision": points.precision,
         "recall": points.recall,
     }
-
-
-def reliability_bins(predictions: Predictions, protocol: Protocol) -> pd.DataFrame:
-    """Return `predicted, observed, count` of the bins of the ECE that hold images."""
-    bins = reliability(predictions, protocol=protocol)
-    frame = pd.DataFrame({"predicted": bins.probability, "observed": bins.malignant, "count": bins.n})
-    return frame[frame["count"] > 0].reset_index(drop=True)
 
 
 def magnification_frame(document: Mapping[str, Any], protocol: Protocol | None) -> pd.DataFrame:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from lobule.provenance import write_atomically
-from lobule.report.figures import FigureFile, write_figures
+from lobule.report.figures import write_figures
 from lobule.report.inputs import GalleryItem, ReportInputs
 from lobule.report.page import page_of
+from lobule.report.sketch import FigureFile
 from lobule.report.theme import display_name
 
 __all__ = ["render_report", "write_report"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from lobule.config import Config
+    from lobule.config import Config, DecisionSettings
     from lobule.data.audit import Audit
     from lobule.data.manifest import Manifest
     from lobule.data.split import Split
@@ -69,20 +69,24 @@ class GalleryItem:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportInputs:
-    """Everything a report is drawn from.
+    """Everything a report is drawn from; of predictions made elsewhere only the first three are known.
 
     Args:
         title: heading of the page.
         metrics: what was measured.
-        predictions: what it was measured on (protocols holdout, folds or both).
+        predictions: what it was measured on.
         history: `HISTORY_COLUMNS`, one row an epoch; the fold of the holdout is empty (or -1).
         chosen_epochs: task -> number of epochs that was used (counted from 1).
         manifest: the images that were trained on, after the audit's policy.
-        split: who was trained on and who was tested on.
+        split: who was trained on and who was tested on; without it the report says that it cannot know.
         audit: what was found in the data before the policy.
         config: every setting.
+        decision: rule of the threshold and alpha that the metrics were measured with; None: those of `config`, or the
+            usual ones.
         run: the record in run.json, shown whole; `command` (the command line) and `finished` or `started` (time,
             ISO 8601) also stand in the text where present.
+        robustness: `condition, amount, n_images, n_cases, auroc, low, high, verdict_changes`, one row a change of
+            the images and amount, or a magnification that was left out; None where it was not measured.
         gallery: worst errors first.
         banners: statements that only the pipeline can make, such as a fine-tuned holdout; those that follow from the
             settings are added by the report itself, see `standard_banners`.
@@ -92,27 +96,49 @@ class ReportInputs:
     title: str
     metrics: Metrics
     predictions: Predictions
-    history: pd.DataFrame
-    chosen_epochs: Mapping[str, int]
-    manifest: Manifest
-    split: Split
-    audit: Audit
-    config: Config
-    run: Mapping[str, Any]
+    history: pd.DataFrame | None = None
+    chosen_epochs: Mapping[str, int] = field(default_factory=dict)
+    manifest: Manifest | None = None
+    split: Split | None = None
+    audit: Audit | None = None
+    config: Config | None = None
+    decision: DecisionSettings | None = None
+    run: Mapping[str, Any] = field(default_factory=dict)
+    robustness: pd.DataFrame | None = None
     gallery: tuple[GalleryItem, ...] = ()
     banners: tuple[Banner, ...] = ()
     synthetic: bool = False
 
+    @property
+    def unit(self) -> str:
+        """What was never divided: case, patient or image; "" where the split is not known."""
+        return self.split.group_by if self.split else ""
 
-def standard_banners(config: Config, *, group_by: str, synthetic: bool = False) -> tuple[Banner, ...]:
+    @property
+    def images(self) -> pd.DataFrame:
+        """A row an image with what is known of it: of the manifest, or else of the predictions."""
+        if self.manifest:
+            return self.manifest.frame
+        return self.predictions.frame.drop_duplicates("image_id").reset_index(drop=True)
+
+
+def standard_banners(config: Config | None, *, group_by: str, synthetic: bool = False) -> tuple[Banner, ...]:
     """Return the banners that follow from settings and data: a leaking split, random filters, synthetic images.
 
     Args:
-        config: settings of the run.
-        group_by: unit of the split that was used: case, patient or image.
+        config: settings of the run; None where they are not known.
+        group_by: unit of the split that was used: case, patient or image; "" where it is not known.
         synthetic: the images were drawn by a program.
     """
     banners = []
+    if not group_by:
+        banners.append(
+            Banner(
+                severity="warning",
+                text="These predictions were made elsewhere. Lobule cannot know how the data were divided: if images of"
+                " one case were both trained on and tested on, every number on this page is inflated.",
+            )
+        )
     if synthetic:
         banners.append(
             Banner(
@@ -137,7 +163,7 @@ def standard_banners(config: Config, *, group_by: str, synthetic: bool = False) 
                 "different ids can stand on both sides of the split.",
             )
         )
-    if config.features.weights == "none":
+    if config and config.features.weights == "none":
         banners.append(
             Banner(
                 severity="danger",

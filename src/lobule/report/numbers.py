@@ -17,12 +17,16 @@ __all__ = [
     "Number",
     "class_number",
     "count",
+    "decimal_of",
+    "difference_of",
     "headline_protocol",
     "level_of",
     "magnification_name",
     "magnifications_of",
     "number_of",
+    "numbers_in",
     "percent",
+    "spelled",
 ]
 
 METRIC_NAMES: Final = {
@@ -85,6 +89,16 @@ class Number:
         return f"{_decimals(self.low)}{between}{_decimals(self.high)}"
 
     @property
+    def signed_text(self) -> str:
+        """Return the value, a difference, with its sign: `+0.075`; or a dash."""
+        return f"+{self.value_text}" if self.value is not None and self.value > 0 else self.value_text
+
+    @property
+    def span_text(self) -> str:
+        """Return the interval of a difference, `0.012 to 0.138`, or nothing."""
+        return "" if self.low is None or self.high is None else f"{_decimals(self.low)} to {_decimals(self.high)}"
+
+    @property
     def counts_text(self) -> str:
         """Return `775 images, 51 cases`, as far as known."""
         parts = [count(self.n_images, "image"), count(self.n_cases, "case")]
@@ -104,7 +118,8 @@ class Number:
 
 def number_of(values: Mapping[str, Any] | None, metric: str) -> Number:
     """Return a metric of a level or stratum of metrics.json; empty where the level or the metric is null."""
-    entry = (values or {}).get(metric) or {}
+    found = (values or {}).get(metric)
+    entry: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
     return Number(
         value=_finite(entry.get("value")),
         low=_finite(entry.get("low")),
@@ -112,6 +127,25 @@ def number_of(values: Mapping[str, Any] | None, metric: str) -> Number:
         n_images=entry.get("n_images"),
         n_cases=entry.get("n_cases"),
     )
+
+
+def numbers_in(block: Mapping[str, Any] | None, *path: str) -> Mapping[str, Any]:
+    """Return a mapping inside mappings; empty where a part of the path is missing or null."""
+    found: Any = block
+    for key in path:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def difference_of(control: Mapping[str, Any], task: Task, metric: str, *, protocol: Protocol, level: Level) -> Number:
+    """Return the model's metric minus a control's, paired by case; empty where it was not computed."""
+    return number_of(numbers_in(control, "difference", task, protocol, level), metric)
+
+
+def decimal_of(value: Any, places: int = 3) -> str:
+    """Return a number with this many decimals and a real minus sign, or a dash where it is no finite number."""
+    known = _finite(value)
+    return "–" if known is None else f"{known:.{places}f}".replace("-", "−")
 
 
 def class_number(block: Mapping[str, Any] | None, metric: str) -> Number:
@@ -129,8 +163,7 @@ def class_number(block: Mapping[str, Any] | None, metric: str) -> Number:
 
 def level_of(document: Mapping[str, Any], task: Task, *, protocol: Protocol, level: Level) -> Mapping[str, Any] | None:
     """Return one level of metrics.json (or of one of its controls), None where the task or protocol is null."""
-    values = ((document.get(task) or {}).get(protocol) or {}).get(level)
-    return values if isinstance(values, Mapping) else None
+    return numbers_in(document, task, protocol, level) or None
 
 
 def headline_protocol(document: Mapping[str, Any], task: Task = "binary") -> Protocol | None:
@@ -155,13 +188,23 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.0f}\u00a0%"
 
 
+def spelled(number: Number, *, difference: bool = False) -> str:
+    """Return a number as it stands in a sentence, with its interval or why there is none."""
+    if number.value is None:
+        return "– (not defined)"
+    if not number.has_interval:
+        return f"{number.value_text} (too few cases for an interval)"
+    interval = number.span_text if difference else number.interval_text
+    return f"{number.value_text} (95\u00a0% interval {interval})"
+
+
 def count(number: int | None, noun: str) -> str:
     """Return `1 case`, `7,909 images`, or nothing where the number is not known."""
     return "" if number is None else f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _decimals(value: float) -> str:
-    return f"{value:.3f}".replace("-", "−")
+    return decimal_of(value)
 
 
 def _finite(value: Any) -> float | None:

@@ -2,60 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final, cast
 
 import lobule
-from lobule.evaluation.levels import Level
-from lobule.evaluation.predictions import Protocol
+from lobule.report.blocks import Block, Plots, Section
 from lobule.report.inputs import ReportInputs, standard_banners
-from lobule.report.numbers import count, headline_protocol, level_of, number_of
-from lobule.report.story import (
-    BREAKHIS_CITATION,
-    answer,
-    audit_lines,
-    chosen_model,
-    intended_use,
-    is_breakhis,
-    limits,
-    what_was_done,
-)
-from lobule.report.tables import (
-    Cell,
-    data_table,
-    imbalance_table,
-    magnification_table,
-    metrics_table,
-    rivals_table,
-    split_table,
-    subtypes_table,
-)
-from lobule.taxonomy import DISCLAIMER, Task
+from lobule.report.numbers import count, headline_protocol
+from lobule.report.sections.abstention import abstention_section
+from lobule.report.sections.calibration import calibration_section
+from lobule.report.sections.cases import case_section
+from lobule.report.sections.data import data_section
+from lobule.report.sections.limits import BREAKHIS_CITATION, intended_use, is_breakhis, limits
+from lobule.report.sections.method import method_section
+from lobule.report.sections.refusals import refusal_section
+from lobule.report.sections.result import answer, beside_colour, tiles
+from lobule.report.sections.rivals import RIVALS_NOTE, rivals_table, what_rivals_tell
+from lobule.report.sections.robustness import robustness_section
+from lobule.report.sections.scores import score_section, strata_section
+from lobule.report.sections.thresholds import threshold_section
+from lobule.taxonomy import DISCLAIMER
 
 __all__ = ["page_of"]
 
-_BANNER_WORDS = {"danger": "Do not trust these numbers", "warning": "Read with care", "info": "Note"}
-_INTERVAL_NOTE = (
-    "Under each value: its 95\u00a0% interval, resampling cases. A dash: not defined, or too few cases. “No interval”:"
-    " fewer than 5 cases in a class that the metric needs. Columns name the images and cases behind their numbers;"
-    " a cell that rests on others names its own."
+_BANNER_WORDS: Final = {"danger": "Do not trust these numbers", "warning": "Read with care", "info": "Note"}
+_GALLERY_NOTE: Final = (
+    "The most confident errors, worst first: the image, and where the network took its evidence from"
+    " (Grad-CAM; red: more). The map for malignancy is shown even where the answer was benign."
+    " The two heads answer independently and can contradict each other."
 )
-_NO_INTERVAL = "no interval: a class has too few cases"
-_TILES: tuple[tuple[str, Task, Level, str], ...] = (
-    ("AUROC, per image", "binary", "image", "auroc"),
-    ("AUROC, per case", "binary", "case", "auroc"),
-    ("Balanced accuracy, per image", "binary", "image", "balanced_accuracy"),
-    ("Eight subtypes, balanced accuracy, per image", "subtype", "image", "balanced_accuracy"),
-)
-
-
-@dataclass(frozen=True)
-class _Tile:
-    name: str
-    cell: Cell
-    interval: str
-    counts: str
 
 
 def page_of(inputs: ReportInputs, sections_with_figures: Collection[str]) -> dict[str, Any]:
@@ -65,33 +40,48 @@ def page_of(inputs: ReportInputs, sections_with_figures: Collection[str]) -> dic
         inputs: what the report is drawn from.
         sections_with_figures: parts of the page that have at least one figure.
     """
-    page = {**_result(inputs), **_data(inputs), **_tables(inputs), **_ending(inputs)}
-    page["has_curves"] = "learning" in sections_with_figures
-    page["contents"] = _contents(page, has_gallery=bool(inputs.gallery))
-    return page
+    sections = [_with_figures(section, sections_with_figures) for section in _sections(inputs)]
+    shown = [section for section in sections if section.blocks]
+    return {**_result(inputs), **_ending(inputs), "sections": shown, "contents": _contents(shown, inputs)}
 
 
-def _contents(page: Mapping[str, Any], *, has_gallery: bool) -> list[tuple[str, str]]:
-    parts = [
-        ("result", "Result", True),
-        ("method", "What was done", True),
-        ("data", "On what", True),
-        ("binary", "Benign or malignant", page["binary"]),
-        ("subtype", "Subtypes", page["subtype"]),
-        ("strata", "By magnification and subtype", page["strata"]),
-        ("learning", "How it learned", page["has_curves"]),
-        ("errors", "Where it fails", has_gallery),
-        ("limits", "Limits and intended use", True),
-        ("cite", "How to cite", True),
-        ("reproduce", "How to reproduce", True),
+def _sections(inputs: ReportInputs) -> Iterator[Section]:
+    found = (
+        method_section(inputs),
+        data_section(inputs),
+        score_section(inputs, "binary"),
+        calibration_section(inputs),
+        threshold_section(inputs),
+        abstention_section(inputs),
+        refusal_section(inputs),
+        case_section(inputs),
+        score_section(inputs, "subtype"),
+        strata_section(inputs),
+        robustness_section(inputs),
+        Section("learning", "How it learned", "How it learned", (Plots("learning"),)),
+    )
+    return (section for section in found if section)
+
+
+def _with_figures(section: Section, sections_with_figures: Collection[str]) -> Section:
+    """Return the section without the places of figures that were not drawn."""
+    blocks: list[Block] = [
+        block for block in section.blocks if not isinstance(block, Plots) or block.section in sections_with_figures
     ]
-    return [(anchor, name) for anchor, name, present in parts if present]
+    return Section(section.anchor, section.name, section.heading, tuple(blocks))
+
+
+def _contents(sections: list[Section], inputs: ReportInputs) -> list[tuple[str, str]]:
+    parts = [("result", "Result"), *((section.anchor, section.name) for section in sections)]
+    parts += [("errors", "Where it fails")] if inputs.gallery else []
+    parts += [("limits", "Limits and intended use"), ("cite", "How to cite")]
+    return [*parts, *([("reproduce", "How to reproduce")] if _digests(inputs) else [])]
 
 
 def _result(inputs: ReportInputs) -> dict[str, Any]:
     document = inputs.metrics.document
     protocol = headline_protocol(document)
-    own = standard_banners(inputs.config, group_by=inputs.split.group_by, synthetic=inputs.synthetic)
+    own = standard_banners(inputs.config, group_by=inputs.unit, synthetic=inputs.synthetic)
     return {
         "title": inputs.title,
         "eyebrow": _eyebrow(inputs),
@@ -99,88 +89,53 @@ def _result(inputs: ReportInputs) -> dict[str, Any]:
         "banners": (*own, *inputs.banners),
         "banner_words": _BANNER_WORDS,
         "answer": answer(inputs),
-        "tiles": _tiles(document, protocol) if protocol else [],
+        "versus": beside_colour(document),
+        "tiles": tiles(document, protocol) if protocol else [],
         "rivals": rivals_table(document, protocol=protocol) if protocol else None,
+        "rivals_told": what_rivals_tell(document, protocol=protocol) if protocol else "",
+        "rivals_note": RIVALS_NOTE,
         "reading": "The range under a value is its 95\u00a0% interval; images of one case are not independent.",
-        "method": what_was_done(inputs),
     }
 
 
 def _eyebrow(inputs: ReportInputs) -> str:
-    frame, finished = inputs.manifest.frame, str(inputs.run.get("finished") or inputs.run.get("started") or "")[:10]
+    frame, finished = inputs.images, str(inputs.run.get("finished") or inputs.run.get("started") or "")[:10]
     cases = count(int(frame["case_id"].nunique()), "case")
-    parts = ["Lobule report", finished, f"{count(len(frame), 'image')} of {cases}", inputs.config.features.backbone]
+    backbone = inputs.config.features.backbone if inputs.config else ""
+    parts = ["Lobule report", finished, f"{count(len(frame), 'image')} of {cases}", backbone]
     return " · ".join(part for part in parts if part)
-
-
-def _tiles(document: Mapping[str, Any], protocol: Protocol) -> list[_Tile]:
-    tiles = []
-    for name, task, level, metric in _TILES:
-        values = level_of(document, task, protocol=protocol, level=level)
-        if values is not None:
-            number = number_of(values, metric)
-            interval = f"95\u00a0%: {number.interval_text}" if number.has_interval else _NO_INTERVAL
-            tiles.append(_Tile(name, Cell(number.value_text, why=number.why), interval, number.counts_text))
-    return tiles
-
-
-def _data(inputs: ReportInputs) -> dict[str, Any]:
-    from lobule.data.split import describe
-
-    return {
-        "data_table": data_table(inputs.manifest.frame),
-        "audit_findings": audit_lines(inputs.audit),
-        "audit_notes": inputs.audit.skipped,
-        "imbalance_table": imbalance_table(inputs.audit),
-        "policy_text": inputs.split.policy,
-        "split_table": split_table(describe(inputs.split, inputs.manifest), unit=inputs.split.group_by),
-    }
-
-
-def _tables(inputs: ReportInputs) -> dict[str, Any]:
-    document = inputs.metrics.document
-    protocol = headline_protocol(document)
-    binary = level_of(document, "binary", protocol=protocol, level="image") if protocol else None
-    subtype = level_of(document, "subtype", protocol=protocol, level="image") if protocol else None
-    strata = [
-        magnification_table(binary or {}, "binary", caption="Benign or malignant by magnification, per image"),
-        magnification_table(subtype or {}, "subtype", caption="Eight subtypes by magnification, per image"),
-        subtypes_table(binary, subtype, caption="By tumour subtype, per image"),
-    ]
-    return {
-        "binary": metrics_table(document, "binary", caption="All metrics; positive class: malignant"),
-        "subtype": metrics_table(document, "subtype", caption="All metrics, eight classes"),
-        "strata": [table for table in strata if table],
-        "interval_note": _INTERVAL_NOTE,
-        "gallery_note": (
-            "The most confident errors, worst first: the image, and where the network took its evidence from"
-            " (Grad-CAM; red: more). The map for malignancy is shown even where the answer was benign."
-            " The two heads answer independently and can contradict each other."
-        ),
-    }
 
 
 def _ending(inputs: ReportInputs) -> dict[str, Any]:
     intended, out_of_scope = intended_use()
-    digests = [
-        ("Data set (SHA-256)", inputs.manifest.digest),
-        ("Split", f"by {inputs.split.group_by}, seed {inputs.split.seed}, {len(inputs.split.folds)} folds"),
-        ("Model", chosen_model(inputs)),
-        ("Seed", str(inputs.config.seed)),
-    ]
     return {
+        "gallery_note": _GALLERY_NOTE,
         "intended": intended,
         "out_of_scope": out_of_scope,
         "limits": limits(inputs),
         "synthetic": inputs.synthetic,
-        "breakhis": is_breakhis(inputs.manifest),
+        "breakhis": is_breakhis(inputs.images["path"]),
         "citation": BREAKHIS_CITATION,
         "version": lobule.__version__,
         "command": str(inputs.run.get("command") or ""),
-        "digests": [(name, value) for name, value in digests if value],
-        "settings": inputs.config.to_yaml(),
+        "digests": _digests(inputs),
+        "settings": inputs.config.to_yaml() if inputs.config else "",
         "run_facts": list(_flat(inputs.run)),
     }
+
+
+def _digests(inputs: ReportInputs) -> list[tuple[str, str]]:
+    split, config = inputs.split, inputs.config
+    if not (inputs.run or config):
+        return []
+    models = sorted({name for name in inputs.predictions.frame["model_id"] if name})
+    found = [
+        ("Data set (SHA-256)", inputs.manifest.digest if inputs.manifest else ""),
+        ("Split", f"by {split.group_by}, seed {split.seed}, {count(len(split.folds), 'fold')}" if split else ""),
+        ("Model", models[0] if len(models) == 1 else ""),
+        ("Seed", str(config.seed) if config else ""),
+    ]
+    return [(name, value) for name, value in found if value]
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -21,7 +21,6 @@ __all__ = [
     "draw_confusion_matrices",
     "draw_learning_curves",
     "draw_operating_curves",
-    "draw_reliability",
 ]
 
 _TRAIN, _VALIDATION = GREY, COLOURS["benign"]
@@ -174,27 +173,6 @@ def _curve_points(curves: Mapping[Protocol, Mapping[str, NDArray[np.float64]]]) 
         for name, (x, y) in pairs.items()
     ]
     return pd.concat(frames, ignore_index=True)
-
-
-@drawing
-def draw_reliability(bins: pd.DataFrame, *, note: str = "") -> Drawing:
-    """Draw predicted probability against observed share, and how many images stand behind each point.
-
-    Args:
-        bins: one row a bin: `predicted` (mean probability), `observed` (share malignant), `count`.
-        note: shown beside the title, such as the expected calibration error.
-    """
-    figure = new_figure(4.4, 4.2)
-    axes, counts = figure.subplots(2, 1, height_ratios=[4, 1], sharex=True)
-    figure.subplots_adjust(left=0.14, right=0.97, top=0.92, bottom=0.115, hspace=0.1)
-    axes.plot([0, 1], [0, 1], color="#c9ccd2", linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.plot(bins["predicted"], bins["observed"], color=COLOURS["benign"], linewidth=1.4, marker="o", markersize=4.5)
-    counts.vlines(bins["predicted"], 0, bins["count"], color=COLOURS["benign"], linewidth=5, alpha=0.55)
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="Share that is malignant")
-    counts.set(ylim=(0, None), xlabel="Predicted probability of malignancy", ylabel="Images")
-    axes.tick_params(labelbottom=False)
-    panel_title(axes, "Calibration", note)
-    return Drawing(figure, bins.reset_index(drop=True))
 
 
 @drawing

@@ -1,0 +1,115 @@
+"""From probability to label: the rule, what is shipped, and what each fold was judged with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from lobule.report.blocks import Block, Footnote, Paragraph, Section
+from lobule.report.cells import Cell, Column, Row, Table
+from lobule.report.numbers import decimal_of, headline_protocol, numbers_in
+
+if TYPE_CHECKING:
+    from lobule.report.inputs import ReportInputs
+
+__all__ = ["fitted_table", "is_fitted", "range_text", "threshold_of", "threshold_section"]
+
+_NOTE: Final = (
+    "Shipped: fitted on all out-of-fold predictions. Fold k: fitted on the other folds, used to judge fold k."
+    " Holdout: fitted on out-of-fold predictions of cases that are not in it."
+)
+
+
+def threshold_of(document: Mapping[str, Any], level: str = "image") -> float | None:
+    """Return the probability from which on an image, or a case, is called malignant, where the metrics tell it."""
+    block = numbers_in(document, "binary", "threshold")
+    found = block.get("value") if level == "image" else block.get("case", block.get("value"))
+    return float(found) if isinstance(found, int | float) else None
+
+
+def threshold_section(inputs: ReportInputs) -> Section | None:
+    """Return how a probability becomes a label; None where the metrics do not tell."""
+    document = inputs.metrics.document
+    of_image, of_case = threshold_of(document), threshold_of(document, "case")
+    if of_image is None:
+        return None
+    blocks: list[Block] = [Paragraph(_text(document, of_image, of_case))]
+    if (table := fitted_table(document)) is not None:
+        blocks += [table, Footnote(_NOTE)]
+    return Section("threshold", "Threshold", "From probability to label", tuple(blocks))
+
+
+def is_fitted(document: Mapping[str, Any]) -> bool:
+    """Tell whether temperatures were fitted, so that there are probabilities before and after."""
+    return bool(numbers_in(document, "binary", headline_protocol(document) or "", "image", "calibration", "after"))
+
+
+def _text(document: Mapping[str, Any], of_image: float, of_case: float | None) -> str:
+    block = numbers_in(document, "binary", "threshold")
+    rule = str(block.get("rule") or "not stated").rstrip(".")
+    is_fixed = rule.startswith("fixed")
+    text = "" if is_fixed else f"Rule: {rule}. "
+    text += f"An image is called malignant from a probability of {decimal_of(of_image)} on"
+    text += f", a case from {decimal_of(of_case)} on." if of_case not in (None, of_image) else "; so is a case."
+    fitted = numbers_in(block, "cross_fitted")
+    if not fitted or is_fixed:
+        return f"{text} This threshold was given, not chosen on these predictions."
+    ranges = [f"{range_text(fitted[level])} for {level}s" for level in ("image", "case") if _numbers(fitted.get(level))]
+    return (
+        f"{text} This is what is shipped. It was not used to judge itself: each fold's labels come from a threshold"
+        f" chosen on the other folds ({' and '.join(ranges)})."
+    )
+
+
+def fitted_table(document: Mapping[str, Any]) -> Table | None:
+    """Return temperature and threshold as shipped and as cross-fitted; None where nothing was fitted."""
+    temperature, threshold = (numbers_in(document, "binary", name) for name in ("temperature", "threshold"))
+    of_subtype = numbers_in(document, "subtype", "temperature")
+    lines = (
+        ("Temperature, images", temperature.get("image"), _fitted(temperature, "image")),
+        ("Temperature, cases", temperature.get("case"), _fitted(temperature, "case")),
+        ("Threshold, images", threshold.get("value"), _fitted(threshold, "image")),
+        ("Threshold, cases", threshold.get("case"), _fitted(threshold, "case")),
+        ("Temperature, subtypes", of_subtype.get("image"), _numbers(of_subtype.get("cross_fitted"))),
+    )
+    shown = [line for line in lines if line[2]]
+    if not shown or not is_fitted(document):
+        return None
+    columns = max(len(values) for *_, values in shown)
+    rows = tuple(
+        Row(
+            Cell(name),
+            (Cell(decimal_of(shipped)), *(Cell(decimal_of(value)) for value in _padded(values, columns))),
+        )
+        for name, shipped, values in shown
+    )
+    titles = _titles(columns, has_holdout="holdout" in (document.get("binary") or {}))
+    return Table("What is shipped, and what was used to judge", "Fitted value", titles, rows)
+
+
+def _titles(columns: int, *, has_holdout: bool) -> tuple[Column, ...]:
+    """The last values judge the holdout, where there is one."""
+    folds = columns - has_holdout
+    names = [f"Fold {index}" for index in range(1, folds + 1)]
+    return tuple(Column(name) for name in ("Shipped", *names, *(["Holdout"] if has_holdout else [])))
+
+
+def _fitted(block: Mapping[str, Any], level: str) -> list[float]:
+    return _numbers(numbers_in(block, "cross_fitted").get(level))
+
+
+def _numbers(values: object) -> list[float]:
+    return [float(value) for value in values if isinstance(value, int | float)] if isinstance(values, list) else []
+
+
+def _padded(values: Sequence[float], length: int) -> list[float | None]:
+    return [*values, *([None] * (length - len(values)))]
+
+
+def range_text(values: object) -> str:
+    """Return numbers as `0.52 to 0.61`, or as one where they agree."""
+    found = _numbers(values)
+    if not found:
+        return "–"
+    low, high = decimal_of(min(found), 2), decimal_of(max(found), 2)
+    return low if low == high else f"{low} to {high}"
