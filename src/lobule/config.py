@@ -18,6 +18,7 @@ __all__ = [
     "FeatureSettings",
     "FinetuneSettings",
     "HeadSettings",
+    "NoveltySettings",
     "ReportSettings",
     "load_config",
 ]
@@ -141,6 +142,14 @@ class DecisionSettings(_Settings):
     )
 
 
+class NoveltySettings(_Settings):
+    """When an image is not assessable."""
+
+    false_refusal: float = Field(
+        0.01, gt=0, lt=0.5, description="Share of images like the training images that may be refused as too different."
+    )
+
+
 class ReportSettings(_Settings):
     """What the report shows."""
 
@@ -157,6 +166,7 @@ class Config(_Settings):
     head: HeadSettings = Field(default_factory=HeadSettings)
     finetune: FinetuneSettings = Field(default_factory=FinetuneSettings)
     decision: DecisionSettings = Field(default_factory=DecisionSettings)
+    novelty: NoveltySettings = Field(default_factory=NoveltySettings)
     report: ReportSettings = Field(default_factory=ReportSettings)
 
     def to_yaml(self) -> str:
