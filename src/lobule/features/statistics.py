@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from lobule.data.images import decode
-from lobule.features.store import FeatureStore
 from lobule.features.views import apply_view
 from lobule.progress import Progress, silent
-from lobule.provenance import cache_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +82,9 @@ def image_statistics(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def statistics_of(manifest: Manifest, *, progress: Progress = silent) -> NDArray[np.float32]:
     """Return the statistics of every image, (n, 20), computed once for the same pixels, ever."""
+    from lobule.features.store import FeatureStore
+    from lobule.provenance import cache_folder
+
     store = FeatureStore(cache_folder() / "features" / _STORE, feature_size=len(STATISTICS))
     digests = manifest.frame["pixel_sha256"].tolist()
     found, values = store.read(digests, "identity")

@@ -36,6 +36,7 @@ _IMAGES_A_DIRECTION: Final = 4
 _IMAGES_FOR_DIRECTIONS: Final = 1500
 _EXPLAINED: Final = 0.9
 _SMALLEST_SCALE: Final = 0.01
+_SMALLEST_LIMIT: Final = 1e-6
 _PARTS: Final = 5
 _SHARES: Final = [STATISTICS.index(name) for name in ("empty", "stained", "off_stain")]
 _LIGHTNESS_SD, _SHARPNESS = STATISTICS.index("lightness_sd"), STATISTICS.index("sharpness")
@@ -229,7 +230,7 @@ def save_novelty(path: Path, novelty: Novelty) -> None:
         for field in fields(Subspace)
     }
     numbers = {"rules": novelty.rules, "false_refusal": novelty.false_refusal}
-    write_atomically(path, save({name: np.ascontiguousarray(array) for name, array in {**tensors, **numbers}.items()}))
+    write_atomically(path, save({name: np.array(array, order="C") for name, array in {**tensors, **numbers}.items()}))
 
 
 def load_novelty(path: Path) -> Novelty:
@@ -306,7 +307,7 @@ def _subspace(values: NDArray[np.float32], *, limit: float = 1.0) -> Subspace:
     most = max(1, min(_DIRECTIONS, size - 1, n // _IMAGES_A_DIRECTION))
     sample = standardised[np.linspace(0, n - 1, min(n, _IMAGES_FOR_DIRECTIONS)).astype(np.int64)]
     directions = randomized_svd(sample, most, n_iter=4, random_state=0)[2]
-    variances = np.mean((standardised @ directions.T) ** 2, axis=0, dtype=np.float64)
+    variances = np.asarray(np.mean((standardised @ directions.T) ** 2, axis=0, dtype=np.float64))
     total = float(np.mean(standardised**2, axis=0, dtype=np.float64).sum())
     enough = int(np.searchsorted(np.cumsum(variances), _EXPLAINED * total)) + 1
     kept = variances[:enough]
@@ -329,17 +330,19 @@ def _limits(distances: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
     """
     n = len(distances)
     allowed = int(np.floor(rate * (n + 1))) - 1
-    largest_first = -np.sort(-distances, axis=0)
+    largest_first: NDArray[np.float64] = np.sort(distances, axis=0)[::-1]
     if allowed < 0:
-        return np.maximum(largest_first[0], _extrapolated(distances, rate))
+        return np.asarray(np.maximum(largest_first[0], _extrapolated(distances, rate)), dtype=np.float64)
+    largest_first = np.maximum(largest_first, _SMALLEST_LIMIT)
     above = [int((distances > largest_first[rank]).any(axis=1).sum()) for rank in range(allowed + 1)]
-    return largest_first[max(rank for rank, count in enumerate(above) if count <= allowed)]
+    chosen = max(rank for rank, count in enumerate(above) if count <= allowed)
+    return np.asarray(largest_first[chosen], dtype=np.float64)
 
 
 def _extrapolated(distances: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
     from scipy.stats import norm
 
-    logarithms = np.log(np.maximum(distances, 1e-12))
+    logarithms = np.log(np.maximum(distances, _SMALLEST_LIMIT))
     tail = float(norm.isf(rate / distances.shape[1])) * np.sqrt(1 + 1 / len(distances))
     return np.asarray(np.exp(logarithms.mean(axis=0) + tail * logarithms.std(axis=0, ddof=1)))
 
