@@ -267,7 +267,7 @@ def test_tampering_with_novelty_is_refused(folder: Path, position: float) -> Non
     path.write_bytes(bytes(content))
     for sign in (lambda: None, lambda: _resign(folder)):
         sign()
-        with pytest.raises(VerificationError, match="novelty|its contents say") as caught:
+        with pytest.raises(VerificationError, match=r"novelty|its contents say") as caught:
             open_bundle(folder)
         assert caught.value.exit_code == 4
 

@@ -285,12 +285,14 @@ def _spread(statistics: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _parts_of(cases: NDArray[Any]) -> NDArray[np.int64]:
     """Return the part of each image, (n,): cases together, parts about equally large; one case is divided by image."""
-    names, inverse, counts = np.unique(cases.astype(str), return_inverse=True, return_counts=True)
+    names, first, inverse, counts = np.unique(
+        cases.astype(str), return_index=True, return_inverse=True, return_counts=True
+    )
     if len(names) == 1:
         return np.arange(len(cases), dtype=np.int64) % 2
     number = min(_PARTS, len(names))
     part_of, filled = np.zeros(len(names), dtype=np.int64), np.zeros(number, dtype=np.int64)
-    for case in np.argsort(-counts, kind="stable"):
+    for case in np.lexsort((first, -counts)):
         part_of[case] = int(filled.argmin())
         filled[part_of[case]] += counts[case]
     return part_of[inverse]
