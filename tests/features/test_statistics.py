@@ -47,7 +47,8 @@ def test_the_numbers_have_their_names() -> None:
     assert len(set(STATISTICS)) == len(STATISTICS) == 20
     image = noise()
     numbers = image_statistics(image)
-    assert (numbers.shape, numbers.dtype) == ((20,), np.float32)
+    assert numbers.shape == (20,)
+    assert numbers.dtype == np.float32
     np.testing.assert_array_equal(numbers[:COLOUR_NUMBERS], colour_numbers(image))
     grey = np.full((50, 60, 3), 119, np.uint8)
     assert number(grey, "lightness_mean") == pytest.approx(50, abs=0.2)

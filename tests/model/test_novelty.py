@@ -222,4 +222,4 @@ def test_arrays_that_do_not_fit_are_refused(known: Arrays, novelty: Novelty) -> 
         fit_novelty(features, statistics, cases=cases, false_refusal=0.0)
     for field in fields(Subspace):
         with pytest.raises(VerificationError, match="novelty: "):
-            replace(novelty.features, **{field.name: np.ones((2, 2, 2), np.float32)})
+            replace(novelty.features, **{field.name: np.ones((2, 2, 2))})  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +54,7 @@ def trained(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     asked = {"backbone": "mobilenet_v2", "weights": str(weights), "views": ["identity"], "engine": "openvino"}
     config = load_config(settings={"features": asked})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOBULE_CACHE", os.environ.get("LOBULE_REAL_CACHE", str(tmp_path_factory.mktemp("cache"))))
+        patch.setenv("LOBULE_CACHE", str(tmp_path_factory.mktemp("cache")))
         manifest = scan(shared / "breakhis", settings=DataSettings()).manifest
         features = extract(manifest, config.features, seed=0)
         statistics = statistics_of(manifest)
