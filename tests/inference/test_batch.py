@@ -125,12 +125,14 @@ def test_a_resumed_batch_keeps_novelty_and_reasons(images: Path, tmp_path: Path)
     predict_paths([images], judging, tmp_path / "whole.csv")
     out = tmp_path / "cut" / "p.csv"
     _run_until(8, images, judging, out)
-    assert predict_paths([images], judging, out, resume=True).n_resumed == 8
+    resumed = predict_paths([images], judging, out, resume=True)
+    assert resumed.n_resumed == 8
     assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
     frame = Predictions.read(out).frame
     assert frame["novelty"].notna().all()
     refused = frame["novelty"] > 1
-    assert refused.any()
+    assert 0 < refused.sum() == resumed.n_refused
+    assert predict_paths([images], judging, out, resume=True).n_refused == refused.sum()
     assert (frame["verdict"][refused] == "not assessable").all()
     assert frame["reason"][refused].str.contains("novelty").all()
 
