@@ -33,7 +33,7 @@ REFUSAL_KINDS: Final = ("blank", "blurred", "not H&E", "unfamiliar", "unusual")
 
 _DIRECTIONS: Final = 32
 _IMAGES_A_DIRECTION: Final = 4
-_IMAGES_FOR_DIRECTIONS: Final = 1500
+_IMAGES_OF_A_SUBSPACE: Final = 2000
 _EXPLAINED: Final = 0.9
 _SMALLEST_SCALE: Final = 0.01
 _SMALLEST_LIMIT: Final = 1e-6
@@ -299,16 +299,16 @@ def _parts_of(cases: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _subspace(values: NDArray[np.float32], *, limit: float = 1.0) -> Subspace:
-    from sklearn.utils.extmath import randomized_svd
-
+    """Fit it to (n, D), of many images to some, evenly spaced: enough for its directions, and quick."""
+    n = min(len(values), _IMAGES_OF_A_SUBSPACE)
+    values = values[np.linspace(0, len(values) - 1, n).astype(np.int64)]
     mean, spread = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
     smallest = _SMALLEST_SCALE * float(np.sqrt(np.mean(spread**2)))
     scale = np.maximum(spread, max(smallest, 1e-12))
     standardised = ((values - mean) / scale).astype(np.float32)
-    n, size = values.shape
+    size = values.shape[1]
     most = max(1, min(_DIRECTIONS, size - 1, n // _IMAGES_A_DIRECTION))
-    sample = standardised[np.linspace(0, n - 1, min(n, _IMAGES_FOR_DIRECTIONS)).astype(np.int64)]
-    directions = randomized_svd(sample, most, n_iter=4, random_state=0)[2]
+    directions = _principal(standardised, min(most, n))
     variances = np.asarray(np.mean((standardised @ directions.T) ** 2, axis=0, dtype=np.float64))
     total = float(np.mean(standardised**2, axis=0, dtype=np.float64).sum())
     enough = int(np.searchsorted(np.cumsum(variances), _EXPLAINED * total)) + 1
@@ -322,6 +322,20 @@ def _subspace(values: NDArray[np.float32], *, limit: float = 1.0) -> Subspace:
         np.array(rest, dtype=np.float32),
         np.array(limit, dtype=np.float64),
     )
+
+
+def _principal(values: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return the directions in which rows (n, D) vary most, (count, D), by the smaller of their two products."""
+    from scipy.linalg import eigh
+
+    n, size = values.shape
+    products = (values @ values.T if n < size else values.T @ values).astype(np.float64)
+    last = len(products) - 1
+    vectors = eigh(products, subset_by_index=(last - count + 1, last))[1][:, ::-1].T
+    if n < size:
+        vectors = vectors @ values
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return np.asarray(vectors, dtype=np.float32)
 
 
 def _limits(distances: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
