@@ -18,6 +18,7 @@ __all__ = [
     "FeatureSettings",
     "FinetuneSettings",
     "HeadSettings",
+    "NoveltySettings",
     "ReportSettings",
     "RobustnessSettings",
     "load_config",
@@ -142,6 +143,14 @@ class DecisionSettings(_Settings):
     )
 
 
+class NoveltySettings(_Settings):
+    """When an image is not assessable."""
+
+    false_refusal: float = Field(
+        0.01, gt=0, lt=0.5, description="Share of images like the training images that may be refused as too different."
+    )
+
+
 class ReportSettings(_Settings):
     """What the report shows."""
 
@@ -168,6 +177,7 @@ class Config(_Settings):
     head: HeadSettings = Field(default_factory=HeadSettings)
     finetune: FinetuneSettings = Field(default_factory=FinetuneSettings)
     decision: DecisionSettings = Field(default_factory=DecisionSettings)
+    novelty: NoveltySettings = Field(default_factory=NoveltySettings)
     report: ReportSettings = Field(default_factory=ReportSettings)
     robustness: RobustnessSettings = Field(default_factory=RobustnessSettings)
 

@@ -24,12 +24,20 @@ from lobule.features.views import apply_view
 from lobule.features.weights import finetuned_weights
 from lobule.inference.predictor import Predictor
 from lobule.model.bundle import write_bundle
-from lobule.model.bundle_record import BackboneRecord, BundleRecord, Preprocessing, Threshold, TrainingData
+from lobule.model.bundle_record import (
+    BackboneRecord,
+    BundleRecord,
+    Preprocessing,
+    Threshold,
+    TrainingData,
+    temperatures_of,
+)
 from lobule.model.finetune import WEIGHTS_FILE
 from lobule.model.head import Head
 from lobule.taxonomy import TASKS, Task, classes_of
 from tests.model.finetune_job import CHANNELS, SIZE, TINY, tiny_backbone
 from tests.model.heads import random_head
+from tests.model.tiny_bundle import make_operating
 
 pytestmark = [
     pytest.mark.slow,
@@ -77,6 +85,7 @@ def write_model(folder: Path, spec: EncoderSpec, config: Config, features: int =
         "binary": calm(random_head("binary", features=features, hidden=6)),
         "subtype": calm(random_head("subtype", features=features, hidden=0)),
     }
+    operating = make_operating(temperature=1.7, subtype_temperature=0.6)
     record = BundleRecord(
         classes={task: classes_of(task) for task in heads},
         backbone=BackboneRecord(
@@ -87,8 +96,9 @@ def write_model(folder: Path, spec: EncoderSpec, config: Config, features: int =
         ),
         input_size=spec.architecture.input_size,
         preprocessing=Preprocessing(views=config.features.views, graph="as in the backbone"),
-        threshold=Threshold(value=0.4, rule="chosen for tests"),
-        temperature={"binary": 1.7, "subtype": 0.6},
+        threshold=Threshold.of(operating),
+        temperature=temperatures_of(operating, tuple(heads)),
+        operating=operating,
         training=TrainingData(dataset_sha256="0" * 64, n_images=10, n_cases=5),
     )
     write_bundle(folder / "model", record=record, heads=heads, graph=graph_of(spec).parent, card="# Card\n")

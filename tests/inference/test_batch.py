@@ -19,7 +19,7 @@ from lobule.inference.batch import BatchSummary, predict_paths
 from lobule.inference.heatmap import overlay
 from lobule.inference.predictor import Predictor
 from tests.inference.conftest import noise, write_images
-from tests.model.tiny_bundle import write_tiny_bundle
+from tests.model.tiny_bundle import make_novelty, write_tiny_bundle
 
 
 @pytest.fixture
@@ -118,6 +118,23 @@ def test_a_resumed_batch_ends_as_an_undisturbed_one(
     for name in ("p.csv", "failures.csv"):
         assert (out.parent / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert {path.name for path in out.parent.iterdir()} == {"p.csv", "failures.csv"}
+
+
+def test_a_resumed_batch_keeps_novelty_and_reasons(images: Path, tmp_path: Path) -> None:
+    judging = Predictor(write_tiny_bundle(tmp_path / "judging", novelty=make_novelty()))
+    predict_paths([images], judging, tmp_path / "whole.csv")
+    out = tmp_path / "cut" / "p.csv"
+    _run_until(8, images, judging, out)
+    resumed = predict_paths([images], judging, out, resume=True)
+    assert resumed.n_resumed == 8
+    assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    frame = Predictions.read(out).frame
+    assert frame["novelty"].notna().all()
+    refused = frame["novelty"] > 1
+    assert 0 < refused.sum() == resumed.n_refused
+    assert predict_paths([images], judging, out, resume=True).n_refused == refused.sum()
+    assert (frame["verdict"][refused] == "not assessable").all()
+    assert frame["reason"][refused].str.contains("novelty").all()
 
 
 def test_resuming_looks_again_at_what_changed(images: Path, predictor: Predictor, tmp_path: Path) -> None:

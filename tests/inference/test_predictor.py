@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import threading
@@ -15,12 +14,14 @@ from PIL import Image
 
 from lobule.errors import ConfigError, ImageError, VerificationError
 from lobule.features.openvino_engine import load_graph
+from lobule.features.statistics import image_statistics
 from lobule.features.views import apply_view
 from lobule.inference.predictor import Predictor
 from lobule.model.bundle import open_bundle, write_bundle
+from lobule.model.novelty import Novelty, fit_novelty
 from lobule.taxonomy import SUBTYPES, TASKS
 from tests.inference.conftest import noise, write_images
-from tests.model.tiny_bundle import make_head, make_record, write_graph, write_tiny_bundle
+from tests.model.tiny_bundle import make_head, make_novelty, make_record, write_graph, write_tiny_bundle
 
 
 def test_logits_are_the_mean_over_the_views(predictor: Predictor, bundle_folder: Path) -> None:
@@ -48,6 +49,34 @@ def test_the_threshold_of_the_bundle_decides(tmp_path: Path, predictor: Predicto
         folder = write_bundle(tmp_path / verdict, record=record, heads=heads, graph=graph, card="")
         frame = Predictor(folder).predict(image).frame
         assert (frame["pred_label"][0], frame["verdict"][0]) == (verdict, verdict)
+
+
+@pytest.mark.parametrize("views", [("identity", "flip_horizontal"), ("flip_vertical", "rotate_90")])
+def test_novelty_is_judged_on_the_identity_view_whatever_the_views(tmp_path: Path, views: tuple[str, ...]) -> None:
+    record = make_record()
+    record = record.model_copy(update={"preprocessing": record.preprocessing.model_copy(update={"views": views})})
+    graph, heads = write_graph(tmp_path / "graph"), {task: make_head(task) for task in TASKS}
+    images = [noise(seed) for seed in range(30)]
+    identity = load_graph(graph / "backbone.xml").encode([apply_view(image, "identity", size=32) for image in images])
+    statistics = np.stack([image_statistics(image) for image in images])
+    novelty = fit_novelty(identity, statistics, cases=np.arange(30) // 2)
+    plain, judging = (
+        Predictor(write_bundle(tmp_path / name, record=record, heads=heads, graph=graph, card="", novelty=each))
+        for name, each in (("plain", None), ("judging", novelty))
+    )
+    strange = np.full((40, 40, 3), 200, np.uint8)
+    frame = judging.predict([*images, strange]).frame
+    expected, _ = novelty.judge(identity, statistics)
+    np.testing.assert_allclose(frame["novelty"][:30], expected, rtol=1e-8)
+    assert frame["verdict"][30] == "not assessable"
+    assert frame["reason"][30].startswith("blank: 100 % of the image is without detail (novelty ")
+    assert ((frame["verdict"] == "not assessable") == (frame["novelty"] > 1)).all()
+    before = plain.predict([*images, strange])
+    assert before.frame["novelty"].isna().all()
+    assert set(before.frame["verdict"]) <= {"benign", "malignant"}
+    for task in TASKS:
+        np.testing.assert_array_equal(judging.predict([*images, strange]).logits(task), before.logits(task))
+    assert (frame["pred_label"] == before.frame["pred_label"]).all()
 
 
 def test_an_answer_does_not_depend_on_the_images_beside_it(predictor: Predictor) -> None:
@@ -194,9 +223,10 @@ def test_a_head_that_overflows_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_prediction_imports_no_training_framework(bundle_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("novelty", [None, make_novelty()], ids=["plain", "novelty"])
+def test_prediction_imports_no_training_framework(novelty: Novelty | None, tmp_path: Path) -> None:
     (image,) = write_images(tmp_path, 1)
-    copied = Path(shutil.copytree(bundle_folder, tmp_path / "model"))
+    copied = write_tiny_bundle(tmp_path / "model", novelty=novelty)
     code = (
         "import sys; from pathlib import Path; from lobule.inference.batch import predict_paths;"
         "from lobule.inference.predictor import Predictor;"

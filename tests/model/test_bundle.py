@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from lobule.errors import ConfigError, RunError, VerificationError
+from lobule.evaluation.decision.operating import Operating
+from lobule.features.statistics import STATISTICS
 from lobule.model.bundle import open_bundle, write_bundle
 from lobule.model.bundle_record import BundleRecord
 from lobule.provenance import digest_of_file
 from lobule.taxonomy import DISCLAIMER, LABELS, SUBTYPES, TASKS
-from tests.model.tiny_bundle import make_head, make_record, write_graph, write_tiny_bundle
+from tests.model.tiny_bundle import make_head, make_novelty, make_record, write_graph, write_tiny_bundle
 
 FILES = {
     "README.md",
@@ -24,12 +26,13 @@ FILES = {
     "bundle.json",
     "calibration.json",
     "heads.safetensors",
+    "novelty.safetensors",
 }
 
 
 @pytest.fixture(scope="session")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bundle(tmp_path_factory.mktemp("pristine") / "model")
+    return write_tiny_bundle(tmp_path_factory.mktemp("pristine") / "model", novelty=make_novelty())
 
 
 @pytest.fixture
@@ -73,8 +76,11 @@ def test_sha256sum_agrees(pristine: Path) -> None:
 
 def test_the_same_training_gives_the_same_id_and_another_gives_another(tmp_path: Path, pristine: Path) -> None:
     record = open_bundle(pristine).record
-    assert open_bundle(write_tiny_bundle(tmp_path / "again")).record.model_id == record.model_id
-    assert open_bundle(write_tiny_bundle(tmp_path / "other", seed=1)).record.model_id != record.model_id
+    again = write_tiny_bundle(tmp_path / "again", novelty=make_novelty())
+    assert open_bundle(again).record.model_id == record.model_id
+    for seed, novelty in ((1, make_novelty()), (0, make_novelty(seed=1)), (0, None)):
+        other = write_tiny_bundle(tmp_path / "other", seed=seed, novelty=novelty)
+        assert open_bundle(other).record.model_id != record.model_id
     assert len(record.model_id) == 16
 
 
@@ -194,12 +200,19 @@ def test_a_list_of_digests_that_is_not_one_is_refused(folder: Path, line: str) -
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda d: d.update(schema_version=2), "schema_version 1 is what this Lobule"),
+        (lambda d: d.update(schema_version=3), "schema_version 2 is what this Lobule"),
+        (lambda d: d.update(schema_version=1), "no calibration and refuses nothing; train again"),
         (lambda d: d.pop("schema_version"), "received None"),
         (lambda d: d.update(surprise=1), "surprise"),
         (lambda d: d.pop("input_size"), "input_size"),
         (lambda d: d["threshold"].update(value=0), "threshold.value"),
-        (lambda d: d["threshold"].update(value=0.7), "model_id"),
+        (lambda d: d["threshold"].update(value=0.7), "threshold: .* is not that of operating"),
+        (lambda d: d["temperature"].update(binary=2), "temperature: .* does not agree with operating"),
+        (lambda d: d["operating"]["case"].update(threshold=0.7), "model_id"),
+        (lambda d: d["operating"]["image"]["label_sets"].update(alpha=2), "alpha"),
+        (lambda d: d["novelty"].update(false_refusal=0.4), "model_id"),
+        (lambda d: d["novelty"].update(limit=2), "novelty.limit"),
+        (lambda d: d.update(novelty=None), "do not agree on whether it is there"),
         (lambda d: d["classes"].update(binary=["malignant", "benign"]), "classes.binary"),
         (lambda d: d.update(classes={"subtype": list(SUBTYPES)}), "the binary task"),
         (lambda d: d["temperature"].pop("subtype"), "temperature"),
@@ -221,6 +234,65 @@ def test_calibration_must_agree_with_the_record(folder: Path) -> None:
     _edit(folder, lambda d: d.update(surprise=1), name="calibration.json")
     with pytest.raises(VerificationError, match=r"does not agree with bundle\.json"):
         open_bundle(folder)
+
+
+def test_calibration_holds_the_operating_points_and_when_an_image_is_refused(pristine: Path) -> None:
+    record = open_bundle(pristine).record
+    written = json.loads((pristine / "calibration.json").read_text())
+    assert Operating.model_validate(written["operating"]) == record.operating
+    assert record.threshold.value == record.operating.image.threshold == 0.4
+    assert written["novelty"] == {
+        "false_refusal": 0.01,
+        "limit": 1,
+        "view": "identity",
+        "statistics": list(STATISTICS),
+    }
+
+
+def test_a_bundle_judges_novelty_as_what_was_written(pristine: Path) -> None:
+    novelty = open_bundle(pristine).novelty
+    assert novelty is not None
+    rng = np.random.default_rng(4)
+    features, statistics = rng.normal(1, 0.5, (9, 6)).astype(np.float32), rng.uniform(0, 1, (9, len(STATISTICS)))
+    received, expected = (each.judge(features, statistics.astype(np.float32)) for each in (novelty, make_novelty()))
+    np.testing.assert_array_equal(received[0], expected[0])
+    assert received[1] == expected[1]
+
+
+@pytest.mark.parametrize("position", [0.0, 0.1, 0.5, 0.9, 1.0])
+def test_tampering_with_novelty_is_refused(folder: Path, position: float) -> None:
+    path = folder / "novelty.safetensors"
+    content = bytearray(path.read_bytes())
+    content[int(position * (len(content) - 1))] ^= 0x10
+    path.write_bytes(bytes(content))
+    for signed in (False, True):
+        if signed:
+            _resign(folder)
+        with pytest.raises(VerificationError, match=r"novelty|its contents say") as caught:
+            open_bundle(folder)
+        assert caught.value.exit_code == 4
+
+
+def test_novelty_that_is_taken_away_or_slipped_in_is_refused(folder: Path, tmp_path: Path) -> None:
+    novelty = (folder / "novelty.safetensors").read_bytes()
+    (folder / "novelty.safetensors").unlink()
+    _resign(folder)
+    with pytest.raises(VerificationError, match="do not agree on whether it is there"):
+        open_bundle(folder)
+    plain = write_tiny_bundle(tmp_path / "plain")
+    assert open_bundle(plain).novelty is None
+    (plain / "novelty.safetensors").write_bytes(novelty)
+    with pytest.raises(VerificationError, match="no part of a bundle"):
+        open_bundle(plain)
+    _resign(plain)
+    with pytest.raises(VerificationError, match="do not agree on whether it is there"):
+        open_bundle(plain)
+
+
+def test_novelty_of_another_backbone_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(VerificationError, match="judges 7 features; the backbone gives 6"):
+        write_tiny_bundle(tmp_path / "model", novelty=make_novelty(features=7))
+    assert not (tmp_path / "model").exists()
 
 
 def test_heads_of_another_model_are_refused_even_when_signed(folder: Path, tmp_path: Path) -> None:

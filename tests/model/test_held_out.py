@@ -31,6 +31,20 @@ def test_each_image_is_predicted_by_the_fold_that_held_it_out(manifest: Manifest
     assert holdout["fold"].isna().all()
 
 
+def test_what_was_refused_says_why_and_keeps_its_logit(manifest: Manifest) -> None:
+    logits = [np.full((int(fit.validation.sum()), 1), 3, np.float32) for fit in FITS]
+    refused = ["unfamiliar: no tissue", *[""] * (int(FITS[1].validation.sum()) - 1)]
+    novelty = {1: (np.linspace(2, 0.1, len(refused)), refused)}
+    predictions = held_out_predictions(manifest, FITS, {"binary": logits}, model_id="run", novelty=novelty)
+    folds = predictions.select("folds").frame
+    (row,) = folds.index[folds["verdict"] == "not assessable"]
+    assert row == int(np.flatnonzero(FITS[1].validation)[0])
+    assert tuple(folds.loc[row, ["novelty", "reason", "pred_label"]]) == (2, "unfamiliar: no tissue", "malignant")
+    np.testing.assert_array_equal(folds["novelty"].notna(), FITS[1].validation)
+    assert (folds["logit_malignant"] == 3).all()
+    assert predictions.select("holdout").frame["novelty"].isna().all()
+
+
 def test_a_task_that_was_not_trained_is_empty(manifest: Manifest) -> None:
     logits = [np.zeros((int(fit.validation.sum()), 1), np.float32) for fit in FITS]
     predictions = held_out_predictions(manifest, FITS, {"binary": logits}, model_id="run")

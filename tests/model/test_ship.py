@@ -56,7 +56,9 @@ def test_a_bundle_says_what_it_is_and_what_it_was_made_of(
     assert record.training.dataset_sha256 == manifest.digest
     assert (record.training.n_images, record.training.n_cases) == (64, 16)
     assert sum(record.training.images_by_class[name] for name in ("benign", "malignant")) == 64
+    assert record.operating == undecided()
     assert record.threshold.value == 0.5
+    assert (record.novelty, bundle.novelty) == (None, None)
     assert record.temperature == {"binary": 1.0, "subtype": 1.0}
     measured = finished.metrics.value("binary", "auroc", level="case")
     shown = record.metrics["binary case auroc"]
@@ -87,6 +89,7 @@ def test_the_same_model_has_the_same_id_and_other_heads_another(
             config=QUICK,
             name="any",
             data=data,
+            novelty=bundle.novelty,
         )
         ids.append(open_bundle(tmp_path / name).record.model_id)
     assert ids[0] == bundle.record.model_id != ids[1]

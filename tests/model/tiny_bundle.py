@@ -8,9 +8,19 @@ import numpy as np
 import openvino
 from openvino import opset13 as op
 
+from lobule.evaluation.decision.operating import Operating, undecided
+from lobule.features.statistics import STATISTICS
 from lobule.model.bundle import write_bundle
-from lobule.model.bundle_record import BackboneRecord, BundleRecord, Preprocessing, Threshold, TrainingData
+from lobule.model.bundle_record import (
+    BackboneRecord,
+    BundleRecord,
+    Preprocessing,
+    Threshold,
+    TrainingData,
+    temperatures_of,
+)
 from lobule.model.head import Head
+from lobule.model.novelty import Novelty, fit_novelty
 from lobule.taxonomy import TASKS, Task, classes_of
 
 INPUT_SIZE = 32
@@ -56,22 +66,43 @@ def make_head(task: Task, *, features: int = CHANNELS, hidden: int = 5, seed: in
     )
 
 
+def make_operating(*, threshold: float = 0.4, temperature: float = 1.0, subtype_temperature: float = 1.5) -> Operating:
+    """Return what a tiny model decides with; its cases are decided like its images."""
+    plain = undecided(threshold=threshold)
+    point = plain.image.model_copy(update={"temperature": temperature})
+    changed = {"image": point, "case": point, "subtype_temperature": subtype_temperature, "rule": "chosen for tests"}
+    return plain.model_copy(update=changed)
+
+
+def make_novelty(*, features: int = CHANNELS, seed: int = 0, images: int = 60) -> Novelty:
+    """Return the novelty of random features around 1 and of statistics of noise."""
+    rng = np.random.default_rng(seed)
+    statistics = rng.uniform(0.2, 0.4, (images, len(STATISTICS))).astype(np.float32)
+    values = rng.normal(1, 0.2, (images, features)).astype(np.float32)
+    return fit_novelty(values, statistics, cases=np.arange(images) // 5)
+
+
 def make_record(*, tasks: tuple[Task, ...] = TASKS, threshold: float = 0.4) -> BundleRecord:
     """Return a record that fits the tiny graph."""
+    operating = make_operating(threshold=threshold)
     return BundleRecord(
         classes={task: classes_of(task) for task in tasks},
         backbone=BackboneRecord(name="tiny", weights="random", feature_size=CHANNELS, map_slice=(0, CHANNELS)),
         input_size=INPUT_SIZE,
         preprocessing=Preprocessing(views=("identity", "flip_horizontal"), graph="x / 127.5 - 1"),
-        threshold=Threshold(value=threshold, rule="chosen for tests"),
-        temperature={task: 1.0 + 0.5 * TASKS.index(task) for task in tasks},
+        threshold=Threshold.of(operating),
+        temperature=temperatures_of(operating, tasks),
+        operating=operating,
         training=TrainingData(dataset_sha256="0" * 64, n_images=10, n_cases=5),
         metrics={"auroc": 0.5, "f1": None},
     )
 
 
-def write_tiny_bundle(folder: Path, *, tasks: tuple[Task, ...] = TASKS, seed: int = 0) -> Path:
+def write_tiny_bundle(
+    folder: Path, *, tasks: tuple[Task, ...] = TASKS, seed: int = 0, novelty: Novelty | None = None
+) -> Path:
     """Write a bundle to `folder`; its graph is left in a sibling folder."""
     heads = {task: make_head(task, seed=seed) for task in tasks}
     graph = write_graph(folder.with_name(f"{folder.name}-graph"))
-    return write_bundle(folder, record=make_record(tasks=tasks), heads=heads, graph=graph, card="# Tiny\n")
+    record = make_record(tasks=tasks)
+    return write_bundle(folder, record=record, heads=heads, graph=graph, card="# Tiny\n", novelty=novelty)

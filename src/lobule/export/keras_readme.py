@@ -39,6 +39,7 @@ probabilities = model.predict(np.asarray(squashed, dtype="float32")[None])
 - Input `image`: (n, {size}, {size}, 3), RGB, 0..255, the whole image squashed to a square. Preprocessing is inside the
   graph ({graph}).
 - Inside too: the mean of the logits over the views {views}, and the temperature.
+- Not inside: label sets, and the refusal of images that cannot be assessed; `lobule predict` has both.
 - Decision threshold of the bundle: P(malignant) >= {threshold:.9g} ({rule}).
 - Trained on {n_images} images of {n_cases} cases; backbone {backbone}, weights {weights}.
 """

@@ -1,19 +1,21 @@
-"""From the answers for images to the answer for a case: one case is judged by all of its images."""
+"""From the answers for images to the answer for a case: it is judged by all of its images that can be assessed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lobule.evaluation.decision.operating import Operating, undecided
+from lobule.evaluation.decision.verdicts import Verdict, verdict_of
 from lobule.evaluation.predictions import Predictions, sigmoid, softmax
-from lobule.taxonomy import LABELS, SUBTYPES, Task
+from lobule.taxonomy import SUBTYPES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["CaseAnswer", "answer_cases"]
-
-_SMALLEST: Final = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,49 +25,55 @@ class CaseAnswer:
     Attributes:
         case_id: the case.
         n_images: number of its images that were answered.
-        prob_malignant: sigmoid of the mean log-odds of the images.
-        pred_label: benign or malignant.
-        prob_subtype: (8,), softmax of the mean log-probabilities of the images; NaN without a subtype head.
+        n_refused: of these, how many were not assessable and do not count.
+        prob_malignant: sigmoid of the mean logit of the images over the temperature of cases; NaN where all were
+            refused.
+        pred_label: benign or malignant, by the threshold of cases; "" where all were refused.
+        label_set: labels that fit, joined by "|".
+        verdict: benign, malignant, uncertain or not assessable.
+        reason: why the verdict is not simply the label; else "".
+        prob_subtype: (8,), softmax of the mean logits of the images over the temperature of subtypes; NaN without a
+            subtype head.
         pred_subtype: the most probable subtype; "" without a subtype head.
     """
 
     case_id: str
     n_images: int
+    n_refused: int
     prob_malignant: float
     pred_label: str
+    label_set: str
+    verdict: str
+    reason: str
     prob_subtype: NDArray[np.float64]
     pred_subtype: str
 
 
-def answer_cases(predictions: Predictions, *, threshold: float = 0.5) -> tuple[CaseAnswer, ...]:
+def answer_cases(predictions: Predictions, *, operating: Operating | None = None) -> tuple[CaseAnswer, ...]:
     """Answer for every case, in order of its id; images without a case are left out.
 
-    Evaluation puts cases together by the same rule, so these are the answers that its case-level metrics score.
+    Evaluation puts cases together by the same rule, the mean log-odds, but counts refused images too, so that a
+    model cannot look better by refusing.
 
     Args:
         predictions: of one protocol.
-        threshold: lowest P(malignant) that is called malignant.
+        operating: of the model, as its bundle records it; None: temperature 1, threshold 0.5, no label sets.
     """
     case_ids = predictions.frame["case_id"].to_numpy(dtype=object)
-    known = (case_ids != "") & ~np.isnan(predictions.probabilities("binary")[:, 0])
-    return tuple(
-        _answer(predictions, known & (case_ids == case), case, threshold) for case in sorted({*case_ids[known]})
-    )
+    known = (case_ids != "") & ~np.isnan(predictions.logits("binary")[:, 0])
+    point = operating or undecided()
+    return tuple(_answer(predictions, known & (case_ids == case), case, point) for case in sorted({*case_ids[known]}))
 
 
-def _answer(predictions: Predictions, mask: NDArray[np.bool_], case_id: str, threshold: float) -> CaseAnswer:
-    malignant = _clipped(predictions, "binary", mask)
-    probability = float(sigmoid((np.log(malignant) - np.log1p(-malignant)).mean(axis=0))[0])
-    subtype = softmax(np.log(_clipped(predictions, "subtype", mask)).mean(axis=0))
-    return CaseAnswer(
-        case_id=case_id,
-        n_images=int(mask.sum()),
-        prob_malignant=probability,
-        pred_label=LABELS[probability >= threshold],
-        prob_subtype=subtype,
-        pred_subtype="" if np.isnan(subtype).any() else SUBTYPES[int(subtype.argmax())],
-    )
-
-
-def _clipped(predictions: Predictions, task: Task, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    return np.clip(predictions.probabilities(task)[mask], _SMALLEST, 1 - _SMALLEST)
+def _answer(predictions: Predictions, mask: NDArray[np.bool_], case_id: str, operating: Operating) -> CaseAnswer:
+    refused = mask & (predictions.frame["verdict"] == "not assessable").to_numpy(dtype=bool)
+    counted = mask & ~refused
+    n_images, n_refused = int(mask.sum()), int(refused.sum())
+    probability, said = float("nan"), Verdict("", "", "not assessable", f"all {n_images} images are not assessable")
+    subtype = np.full(len(SUBTYPES), np.nan)
+    if counted.any():
+        probability = float(sigmoid(predictions.logits("binary")[counted].mean(axis=0) / operating.case.temperature)[0])
+        said = verdict_of(probability, operating.case)
+        subtype = softmax(predictions.logits("subtype")[counted].mean(axis=0) / operating.subtype_temperature)
+    named = "" if np.isnan(subtype).any() else SUBTYPES[int(subtype.argmax())]
+    return CaseAnswer(case_id, n_images, n_refused, probability, *said, prob_subtype=subtype, pred_subtype=named)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from lobule.data.layouts import describe_path
-from lobule.evaluation.decision.operating import Operating, undecided
 from lobule.evaluation.predictions import Predictions, assemble_predictions
 from lobule.taxonomy import SUBTYPES, Task
 
@@ -24,15 +24,19 @@ __all__ = ["Answer", "Named", "predictions_of"]
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """The logits of one image, before temperature, averaged over the views.
+    """What a model says of one image.
 
     Attributes:
         pixel_sha256: digest of its decoded pixels.
-        logits: by task, (1,) or (8,).
+        logits: by task, (1,) or (8,), before temperature, averaged over the views.
+        novelty: how unlike the training images it is, refused above 1; NaN where the model cannot tell.
+        refusal: why it cannot be assessed, in words; "" where it can.
     """
 
     pixel_sha256: str
     logits: Mapping[Task, NDArray[np.float64]]
+    novelty: float = math.nan
+    refusal: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,11 @@ def predictions_of(named: Sequence[Named], answers: Sequence[Answer], *, record:
         fold=np.full(len(rows), -1, dtype=np.int64),
         logits_binary=_stacked(answers, "binary", 1),
         logits_subtype=subtype,
-        operating=_operating(record),
+        operating=record.operating,
+        novelty=np.array([answer.novelty for answer in answers], dtype=np.float64),
+        refusals=[answer.refusal for answer in answers],
         model_id=record.model_id,
     )
-
-
-def _operating(record: BundleRecord) -> Operating:
-    plain = undecided(threshold=record.threshold.value)
-    image = plain.image.model_copy(update={"temperature": record.temperature["binary"]})
-    return plain.model_copy(update={"image": image, "subtype_temperature": record.temperature.get("subtype", 1.0)})
 
 
 def _described(image: Named, answer: Answer) -> tuple[object, ...]:

@@ -41,6 +41,7 @@ class BatchSummary:
         n_resumed: of the predicted, those that an earlier, stopped batch had answered.
         out: predictions.csv.
         failures: failures.csv beside it; None where nothing failed.
+        n_refused: of the predicted, those that are not assessable; `out` says why.
     """
 
     n_predicted: int
@@ -48,6 +49,7 @@ class BatchSummary:
     n_resumed: int
     out: Path
     failures: Path | None
+    n_refused: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -109,9 +111,9 @@ def predict_paths(
         named = [Named(job.image.image_id, job.image.path) for job, _ in answered]
         predictions_of(named, [answer for _, answer in answered], record=predictor.bundle.record).write(out)
         journal.discard()
-    return BatchSummary(
-        len(answered), len(failures), len(jobs) - len(new), out, _failures_csv(out) if failures else None
-    )
+    refused = sum(bool(answer.refusal) for _, answer in answered)
+    listed = _failures_csv(out) if failures else None
+    return BatchSummary(len(answered), len(failures), len(jobs) - len(new), out, listed, refused)
 
 
 def _check_targets(out: Path, heatmaps: Path | None) -> None:
@@ -214,7 +216,8 @@ def _finished(
         _is_drawn(job, digests[job.image.path], predictor, heatmaps) for job in jobs if job.image.path in digests
     ):
         return None
-    return BatchSummary(len(frame), len(failures), len(frame), out, _failures_csv(out) if failures else None)
+    refused = int((frame["verdict"] == "not assessable").sum())
+    return BatchSummary(len(frame), len(failures), len(frame), out, _failures_csv(out) if failures else None, refused)
 
 
 def _is_drawn(job: _Job, pixel_sha256: str, predictor: Predictor, folder: Path) -> bool:

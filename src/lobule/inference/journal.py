@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -105,11 +106,14 @@ def _whole_lines(content: bytes) -> Iterator[bytes]:
 
 def _line(stamp: Stamp, answer: Answer) -> str:
     logits = {task: values.tolist() for task, values in answer.logits.items()}
-    return json.dumps({**vars(stamp), "pixel_sha256": answer.pixel_sha256, "logits": logits})
+    novelty = None if math.isnan(answer.novelty) else answer.novelty
+    said = {"pixel_sha256": answer.pixel_sha256, "logits": logits, "novelty": novelty, "refusal": answer.refusal}
+    return json.dumps({**vars(stamp), **said})
 
 
 def _parsed(line: bytes) -> tuple[Stamp, Answer]:
     entry = json.loads(line)
     stamp = Stamp(str(entry["path"]), int(entry["size"]), int(entry["mtime_ns"]))
     logits = {task: np.array(values, dtype=np.float64) for task, values in entry["logits"].items()}
-    return stamp, Answer(str(entry["pixel_sha256"]), logits)
+    novelty = math.nan if entry["novelty"] is None else float(entry["novelty"])
+    return stamp, Answer(str(entry["pixel_sha256"]), logits, novelty, str(entry["refusal"]))

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,7 @@ from lobule.data.identity import unique_ids
 from lobule.data.images import pixel_sha256
 from lobule.errors import ConfigError, ImageError, VerificationError
 from lobule.features.openvino_engine import OpenVINOEngine, load_graph
+from lobule.features.statistics import STATISTICS_SIZE, image_statistics
 from lobule.features.views import apply_view
 from lobule.inference.answers import Answer, Named, predictions_of
 from lobule.inference.heatmap import HeatMap, default_class, explain
@@ -39,8 +41,17 @@ Load = Callable[[], NDArray[np.uint8]]
 _MAX_THREADS: Final = 8
 _AHEAD: Final = 4
 _T = TypeVar("_T")
-_Prepared = tuple[str, list[NDArray[np.uint8]]]
-"""The digest of an image's pixels, and its views."""
+_PLAIN: Final = "identity"
+"""The view that novelty is judged by, whatever views the logits are averaged over."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """An image on its way: the digest of its pixels, its statistics (None where nothing is refused), its views."""
+
+    digest: str
+    statistics: NDArray[np.float32] | None
+    views: list[NDArray[np.uint8]]
 
 
 class Predictor:
@@ -144,7 +155,7 @@ class Predictor:
         Yields:
             The answer, or why there is none.
         """
-        pending: deque[str | ImageError] = deque()
+        pending: deque[_Prepared | ImageError] = deque()
         with closing(_ahead(partial(self._prepare, load) for load in loads)) as prepared:
             rows = self._running().stream(_views_of(prepared, pending))
             for features in _grouped(rows, len(self._views)):
@@ -159,19 +170,29 @@ class Predictor:
         except ImageError as error:
             return error
         size = self._bundle.record.input_size
-        return pixel_sha256(pixels), [apply_view(pixels, view, size=size) for view in self._views]
+        views = {view: apply_view(pixels, view, size=size) for view in self._views}
+        statistics = None
+        if self._bundle.novelty is not None:
+            statistics = image_statistics(views[_PLAIN] if size == STATISTICS_SIZE else pixels)
+        return _Prepared(pixel_sha256(pixels), statistics, list(views.values()))
 
     @property
     def _views(self) -> tuple[str, ...]:
-        return self._bundle.record.preprocessing.views
+        """The views of the model; the identity view comes last where it is only there to judge novelty."""
+        views: tuple[str, ...] = self._bundle.record.preprocessing.views
+        return views if self._bundle.novelty is None or _PLAIN in views else (*views, _PLAIN)
 
-    def _judge(self, digest: str, features: NDArray[np.float32]) -> Answer:
+    def _judge(self, image: _Prepared, features: NDArray[np.float32]) -> Answer:
         """Average the logits over the views, (views, D); one image at a time, so that rounding never differs."""
-        heads = self._bundle.heads
-        logits = {task: head.logits(features).mean(axis=0, dtype=np.float64) for task, head in heads.items()}
+        heads, averaged = self._bundle.heads, features[: len(self._bundle.record.preprocessing.views)]
+        logits = {task: head.logits(averaged).mean(axis=0, dtype=np.float64) for task, head in heads.items()}
         if not all(np.isfinite(values).all() for values in logits.values()):
             raise VerificationError(f"{self._bundle.folder}: gives logits that are not finite; train the model again.")
-        return Answer(digest, logits)
+        novelty = self._bundle.novelty
+        if novelty is None or image.statistics is None:
+            return Answer(image.digest, logits)
+        (score,), (refusal,) = novelty.judge(features[self._views.index(_PLAIN)][None], image.statistics[None])
+        return Answer(image.digest, logits, float(score), refusal)
 
     def _running(self) -> OpenVINOEngine:
         """Return the graph; read it the first time.
@@ -211,15 +232,16 @@ def _ahead(tasks: Iterable[Callable[[], _T]]) -> Generator[_T, None, None]:
 
 
 def _views_of(
-    prepared: Iterable[_Prepared | ImageError], pending: deque[str | ImageError]
+    prepared: Iterable[_Prepared | ImageError], pending: deque[_Prepared | ImageError]
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield the views of every usable image; what comes out for whom is noted in `pending`."""
     for item in prepared:
         if isinstance(item, ImageError):
             pending.append(item)
         else:
-            pending.append(item[0])
-            yield from item[1]
+            views, item.views[:] = list(item.views), []
+            pending.append(item)
+            yield from views
 
 
 def _grouped(rows: Iterator[NDArray[np.float32]], size: int) -> Iterator[NDArray[np.float32]]:

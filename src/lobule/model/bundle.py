@@ -1,4 +1,4 @@
-"""The deployable folder: a graph, heads and a record, each under a digest; nothing in it can execute code."""
+"""The deployable folder: graph, heads, novelty and a record, each under a digest; nothing in it can execute code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from pydantic import ValidationError
 
 import lobule
 from lobule.errors import ConfigError, RunError, VerificationError
-from lobule.model.bundle_record import SCHEMA_VERSION, BundleRecord
+from lobule.features.statistics import STATISTICS
+from lobule.model.bundle_record import SCHEMA_VERSION, BundleRecord, NoveltyRecord
 from lobule.model.head import Head, load_heads, save_heads
+from lobule.model.novelty import Novelty, load_novelty, save_novelty
 from lobule.provenance import digest_of_file, now, write_atomically
 from lobule.taxonomy import Task
 
@@ -27,12 +29,18 @@ _SUMS: Final = "SHA256SUMS"
 _CARD: Final = "README.md"
 _HEADS: Final = "heads.safetensors"
 _CALIBRATION: Final = "calibration.json"
+_NOVELTY: Final = "novelty.safetensors"
 _GRAPH: Final = ("backbone.xml", "backbone.bin")
-_IDENTIFYING: Final = (_GRAPH[1], _HEADS)
-"""Weights and heads; the text of the graph holds names that a converter counts up, which differ between writings."""
+_IDENTIFYING: Final = (_GRAPH[1], _HEADS, _NOVELTY)
+"""Weights, heads, novelty; the text of the graph holds names that a converter counts up: they differ each time."""
 
 _FILES: Final = frozenset({_RECORD, _CARD, _HEADS, _CALIBRATION, *_GRAPH})
 _SUM_LINE: Final = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+_OF_ANOTHER: Final = "use the version of Lobule that wrote it"
+_OF_VERSION_1: Final = (
+    "it has no calibration and refuses nothing; train again into a new run folder (cached features make that quick), "
+    "or use the version of Lobule that wrote it"
+)
 _DAMAGED: Final = "Do not use it: fetch the bundle again from where it came, or write it again by training."
 
 
@@ -44,11 +52,13 @@ class Bundle:
         folder: where it lies.
         record: what it says about itself.
         heads: by task, the classifier on the features of the graph.
+        novelty: which images can be assessed; None: nothing is refused.
     """
 
     folder: Path
     record: BundleRecord
     heads: Mapping[Task, Head]
+    novelty: Novelty | None = None
 
     @property
     def graph(self) -> Path:
@@ -56,25 +66,36 @@ class Bundle:
         return self.folder / _GRAPH[0]
 
 
-def write_bundle(folder: Path, *, record: BundleRecord, heads: Mapping[Task, Head], graph: Path, card: str) -> Path:
+def write_bundle(
+    folder: Path,
+    *,
+    record: BundleRecord,
+    heads: Mapping[Task, Head],
+    graph: Path,
+    card: str,
+    novelty: Novelty | None = None,
+) -> Path:
     """Write a bundle so that a reader, or a crash, sees none or all of it.
 
     Args:
         folder: the bundle to be; an earlier bundle there is replaced.
-        record: what it is; `model_id`, `created` and `lobule_version` are filled in.
+        record: what it is; `novelty`, `model_id`, `created` and `lobule_version` are filled in.
         heads: one for each task of the record.
         graph: folder that holds `backbone.xml` and `backbone.bin`.
         card: the model card, Markdown.
+        novelty: which images can be assessed; None: nothing is refused.
 
     Returns:
         `folder`.
 
     Raises:
         RunError: `folder` holds something else than a bundle.
-        VerificationError: heads and record do not fit each other.
+        VerificationError: heads, novelty and record do not fit each other.
     """
     folder = folder.absolute()
+    record = record.model_copy(update={"novelty": _described(novelty)})
     _check_heads(heads, record)
+    _check_novelty(novelty, record)
     if folder.exists() and not (folder / _RECORD).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"{folder}: expected a bundle, an empty folder or nothing; move what is there away.")
     temporary = folder.with_name(f".{folder.name}.new")
@@ -83,14 +104,17 @@ def write_bundle(folder: Path, *, record: BundleRecord, heads: Mapping[Task, Hea
     for name in _GRAPH:
         _copy(graph / name, temporary / name)
     save_heads(temporary / _HEADS, heads)
-    model_id = record.identify({name: digest_of_file(temporary / name) for name in _IDENTIFYING})
+    if novelty is not None:
+        save_novelty(temporary / _NOVELTY, novelty)
+    written = [name for name in _IDENTIFYING if (temporary / name).is_file()]
+    model_id = record.identify({name: digest_of_file(temporary / name) for name in written})
     filled = record.model_copy(
         update={"model_id": model_id, "created": now(), "lobule_version": lobule.__version__},
     )
     write_atomically(temporary / _RECORD, _as_text(filled.model_dump(mode="json")))
     write_atomically(temporary / _CALIBRATION, _as_text(_calibration(filled)))
     write_atomically(temporary / _CARD, card)
-    sums = "".join(f"{digest_of_file(temporary / name)}  {name}\n" for name in sorted(_FILES))
+    sums = "".join(f"{digest_of_file(temporary / name)}  {name}\n" for name in sorted(_files_of(record)))
     write_atomically(temporary / _SUMS, sums)
     _move_into_place(temporary, folder)
     return folder
@@ -109,7 +133,9 @@ def open_bundle(path: Path) -> Bundle:
     folder = _locate(Path(path))
     digests = _verify_files(folder)
     record = _read_record(folder / _RECORD)
-    identity = record.identify({name: digests[name] for name in _IDENTIFYING})
+    if set(digests) != _files_of(record):
+        raise VerificationError(f"{folder}: {_NOVELTY} and {_RECORD} do not agree on whether it is there. {_DAMAGED}")
+    identity = record.identify({name: digests[name] for name in _IDENTIFYING if name in digests})
     if record.model_id != identity:
         raise VerificationError(
             f"{folder}: bundle.json says model_id {record.model_id!r}, its contents say {identity}."
@@ -117,7 +143,19 @@ def open_bundle(path: Path) -> Bundle:
     _check_calibration(folder / _CALIBRATION, record)
     heads = load_heads(folder / _HEADS)
     _check_heads(heads, record)
-    return Bundle(folder, record, heads)
+    novelty = load_novelty(folder / _NOVELTY) if record.novelty else None
+    _check_novelty(novelty, record)
+    return Bundle(folder, record, heads, novelty)
+
+
+def _files_of(record: BundleRecord) -> set[str]:
+    return {*_FILES, *((_NOVELTY,) if record.novelty else ())}
+
+
+def _described(novelty: Novelty | None) -> NoveltyRecord | None:
+    if novelty is None:
+        return None
+    return NoveltyRecord(false_refusal=float(novelty.false_refusal), statistics=STATISTICS)
 
 
 def _locate(path: Path) -> Path:
@@ -137,7 +175,7 @@ def _verify_files(folder: Path) -> dict[str, str]:
     found = {entry.name for entry in folder.iterdir()} - {_SUMS}
     for names, problem in (
         (_FILES - set(listed), f"not listed in {_SUMS}"),
-        (set(listed) - _FILES, f"listed in {_SUMS}, but no part of a bundle"),
+        (set(listed) - _FILES - {_NOVELTY}, f"listed in {_SUMS}, but no part of a bundle"),
         (set(listed) - found, "missing"),
         (found - set(listed), "there, but no part of a bundle"),
     ):
@@ -171,7 +209,8 @@ def _read_record(path: Path) -> BundleRecord:
     if version != SCHEMA_VERSION:
         raise VerificationError(
             f"{path}: schema_version {SCHEMA_VERSION} is what this Lobule ({lobule.__version__}) reads, "
-            f"received {version!r}; use the version of Lobule that wrote it."
+            f"received {version!r}; "
+            f"{_OF_VERSION_1 if version == 1 else _OF_ANOTHER}."
         )
     try:
         return BundleRecord.model_validate(document)
@@ -203,12 +242,23 @@ def _check_heads(heads: Mapping[Task, Head], record: BundleRecord) -> None:
             )
 
 
+def _check_novelty(novelty: Novelty | None, record: BundleRecord) -> None:
+    if novelty is None:
+        return
+    if novelty.features.mean.size != record.backbone.feature_size:
+        raise VerificationError(
+            f"novelty: judges {novelty.features.mean.size} features; the backbone gives {record.backbone.feature_size}."
+        )
+    if record.novelty != _described(novelty):
+        raise VerificationError(f"{_NOVELTY}: does not agree with {_RECORD}. {_DAMAGED}")
+
+
 def _calibration(record: BundleRecord) -> dict[str, Any]:
-    document: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
-    for task in record.tasks:
-        document[task] = {"temperature": record.temperature[task]}
-    document["binary"]["threshold"] = record.threshold.model_dump(mode="json")
-    return document
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "operating": record.operating.model_dump(mode="json"),
+        "novelty": record.novelty.model_dump(mode="json") if record.novelty else None,
+    }
 
 
 def _as_text(document: dict[str, Any]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from lobule.config import ViewName
+from lobule.evaluation.decision.operating import Operating
 from lobule.provenance import digest_of_json
 from lobule.taxonomy import DISCLAIMER, LABELS, TASKS, Task, classes_of
 
@@ -15,12 +17,14 @@ __all__ = [
     "SCHEMA_VERSION",
     "BackboneRecord",
     "BundleRecord",
+    "NoveltyRecord",
     "Preprocessing",
     "Threshold",
     "TrainingData",
+    "temperatures_of",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 INTENDED_USE = (
     "Research on the classification of H&E breast histopathology images into benign and malignant and into eight "
     "tumour subtypes, at 40X to 400X. Not a medical device; not for diagnosis, screening or treatment decisions."
@@ -68,6 +72,20 @@ class Threshold(_Record):
     value: float = Field(gt=0, le=1, allow_inf_nan=False, description="Lowest P(malignant) called malignant.")
     rule: str = Field(min_length=1, description="How the value was chosen.")
 
+    @classmethod
+    def of(cls, operating: Operating) -> Self:
+        """Return the threshold of images."""
+        return cls(value=operating.image.threshold, rule=operating.rule)
+
+
+class NoveltyRecord(_Record):
+    """When an image is not assessable; the numbers lie in `novelty.safetensors`."""
+
+    false_refusal: float = Field(gt=0, lt=0.5, description="Share of images like the training images that is refused.")
+    limit: Literal[1] = Field(1, description="Largest novelty that is not refused.")
+    view: Literal["identity"] = Field("identity", description="View whose features are judged.")
+    statistics: tuple[str, ...] = Field(description="Image statistics that are judged, in order.")
+
 
 class TrainingData(_Record):
     """What the model was trained on."""
@@ -79,9 +97,9 @@ class TrainingData(_Record):
 
 
 class BundleRecord(_Record):
-    """The document `bundle.json`, schema version 1."""
+    """The document `bundle.json`, schema version 2 (version 1 had no `operating` and no `novelty`)."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     model_id: str = Field("", description="Digest of what decides the predictions; set by `write_bundle`.")
     created: str = Field("", description="When it was written, UTC; set by `write_bundle`.")
     lobule_version: str = Field("", description="What wrote it; set by `write_bundle`.")
@@ -92,6 +110,8 @@ class BundleRecord(_Record):
     preprocessing: Preprocessing
     threshold: Threshold
     temperature: dict[Task, Positive] = Field(description="By task, what logits are divided by before probabilities.")
+    operating: Operating = Field(description="Everything that is decided with; `threshold` and `temperature` agree.")
+    novelty: NoveltyRecord | None = Field(None, description="Set by `write_bundle`; null: every image is assessable.")
     training: TrainingData
     metrics: dict[str, JsonValue] = Field(default_factory=dict, description="Headline metrics, as in metrics.json.")
     intended_use: str = INTENDED_USE
@@ -108,6 +128,14 @@ class BundleRecord(_Record):
             raise ValueError(f"temperature: needed for {', '.join(self.tasks)}, received {sorted(self.temperature)}")
         return self
 
+    @model_validator(mode="after")
+    def _check_operating(self) -> BundleRecord:
+        if self.threshold != Threshold.of(self.operating):
+            raise ValueError(f"threshold: {self.threshold} is not that of operating.image, or its rule")
+        if self.temperature != temperatures_of(self.operating, self.tasks):
+            raise ValueError(f"temperature: {self.temperature} does not agree with operating")
+        return self
+
     @property
     def tasks(self) -> tuple[Task, ...]:
         """What the model answers."""
@@ -119,3 +147,9 @@ class BundleRecord(_Record):
         When and by which version it was written does not count: the same training gives the same id.
         """
         return digest_of_json({"record": self.model_dump(mode="json", exclude=_UNIDENTIFIED), "files": digests})[:16]
+
+
+def temperatures_of(operating: Operating, tasks: Sequence[Task]) -> dict[Task, float]:
+    """Return what the logits of an image are divided by, by task."""
+    known: dict[Task, float] = {"binary": operating.image.temperature, "subtype": operating.subtype_temperature}
+    return {task: known[task] for task in tasks}

@@ -21,7 +21,12 @@ __all__ = ["held_out_predictions"]
 
 
 def held_out_predictions(
-    manifest: Manifest, fits: Sequence[Fit], logits: Mapping[Task, Sequence[NDArray[np.float32]]], *, model_id: str
+    manifest: Manifest,
+    fits: Sequence[Fit],
+    logits: Mapping[Task, Sequence[NDArray[np.float32]]],
+    *,
+    model_id: str,
+    novelty: Mapping[int, tuple[NDArray[np.float64], Sequence[str]]] | None = None,
 ) -> Predictions:
     """Return out-of-fold and holdout predictions.
 
@@ -30,10 +35,16 @@ def held_out_predictions(
         fits: which images each fit held out; the final model holds out none and is passed over.
         logits: by task, for each fit the logits of its validation images, (n_validation, C), in manifest order.
         model_id: names the run that the fits belong to.
+        novelty: by index of the fit, novelty of its validation images and why each is refused ("": it is not), as of
+            `lobule.model.novelty.held_out_novelty`; None: nothing is refused.
     """
     parts = [
         _of_protocol(
-            manifest, [(index, fit) for index, fit in enumerate(fits) if fit.protocol == protocol], logits, name
+            manifest,
+            [(index, fit) for index, fit in enumerate(fits) if fit.protocol == protocol],
+            logits,
+            novelty,
+            name,
         )
         for protocol, name in (("holdout", f"{model_id}-holdout"), ("folds", f"{model_id}-folds"))
     ]
@@ -44,14 +55,18 @@ def _of_protocol(
     manifest: Manifest,
     fits: Sequence[tuple[int, Fit]],
     logits: Mapping[Task, Sequence[NDArray[np.float32]]],
+    novelty: Mapping[int, tuple[NDArray[np.float64], Sequence[str]]] | None,
     model_id: str,
 ) -> Predictions:
     fold = np.full(len(manifest), -1, dtype=np.int64)
     held_out = np.zeros(len(manifest), dtype=bool)
+    scores, reasons = np.full(len(manifest), np.nan), np.full(len(manifest), "", dtype=object)
     table = {task: np.full((len(manifest), _outputs(task)), np.nan) for task in logits}
     for index, fit in fits:
         fold[fit.validation] = fit.fold
         held_out |= fit.validation
+        if novelty is not None and index in novelty:
+            scores[fit.validation], reasons[fit.validation] = novelty[index]
         for task in logits:
             table[task][fit.validation] = logits[task][index]
     protocol = fits[0][1].protocol
@@ -63,6 +78,8 @@ def _of_protocol(
         fold=fold[held_out],
         logits_binary=table["binary"][held_out],
         logits_subtype=None if subtype is None else subtype[held_out],
+        novelty=scores[held_out],
+        refusals=reasons[held_out].tolist(),
         model_id=model_id,
     )
 

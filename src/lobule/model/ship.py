@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 from lobule.evaluation.summary import summary
 from lobule.features.convert import graph_of
 from lobule.model.bundle import write_bundle
-from lobule.model.bundle_record import BackboneRecord, BundleRecord, Preprocessing, Threshold, TrainingData
+from lobule.model.bundle_record import (
+    BackboneRecord,
+    BundleRecord,
+    Preprocessing,
+    Threshold,
+    TrainingData,
+    temperatures_of,
+)
 from lobule.report.card import model_card
 from lobule.taxonomy import classes_of
 
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from lobule.evaluation.metrics import Metrics
     from lobule.features.spec import EncoderSpec
     from lobule.model.head import Head
+    from lobule.model.novelty import Novelty
     from lobule.report.card import DataSummary
     from lobule.taxonomy import Task
 
@@ -40,6 +48,7 @@ def ship(
     config: Config,
     name: str,
     data: DataSummary,
+    novelty: Novelty | None = None,
 ) -> Path:
     """Write the bundle.
 
@@ -53,16 +62,16 @@ def ship(
         config: the run's settings.
         name: what the card calls the model.
         data: what the card says of the images.
+        novelty: which images can be assessed, by the features of `spec`; None: nothing is refused.
     """
     record = BundleRecord(
         classes={task: classes_of(task) for task in heads},
         backbone=_backbone(spec),
         input_size=spec.architecture.input_size,
         preprocessing=Preprocessing(views=config.features.views, graph=_inside_the_graph(spec)),
-        threshold=Threshold(value=operating.image.threshold, rule=operating.rule),
-        temperature={
-            task: operating.image.temperature if task == "binary" else operating.subtype_temperature for task in heads
-        },
+        threshold=Threshold.of(operating),
+        temperature=temperatures_of(operating, tuple(heads)),
+        operating=operating,
         training=_training_data(trained_on),
         metrics=_headline(metrics),
     )
@@ -74,7 +83,8 @@ def ship(
         input_size=record.input_size,
         preprocessing=record.preprocessing.graph,
     )
-    return write_bundle(folder, record=record, heads=heads, graph=graph_of(spec).parent, card=card)
+    graph = graph_of(spec).parent
+    return write_bundle(folder, record=record, heads=heads, graph=graph, card=card, novelty=novelty)
 
 
 def _backbone(spec: EncoderSpec) -> BackboneRecord:
