@@ -26,7 +26,8 @@ _ORDER = (
     ("controls",),
     ("export",),
     ("run_folder",),
-    ("pipeline",),
+    ("assessment",),
+    ("pipeline", "rescore"),
     ("demo", "doctor"),
     ("cli",),
 )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lobule.assessment import Assessment, assess
 from lobule.config import Config
-from lobule.controls.rivals import rival_predictions
-from lobule.controls.robustness import measure_robustness, threshold_logits
 from lobule.data.audit import apply_policy, audit
 from lobule.data.failures import write_failures
 from lobule.data.phantom import is_phantom
@@ -18,12 +16,10 @@ from lobule.data.scan import scan
 from lobule.data.split import Split, split
 from lobule.errors import LeakageError, RunError, SplitError
 from lobule.evaluation.columns import HISTORY_COLUMNS
-from lobule.evaluation.decision.decide import decide, decided
-from lobule.evaluation.metrics import Metrics, evaluate
+from lobule.evaluation.metrics import Metrics
 from lobule.features.extract import extract_spec
 from lobule.features.spec import encoder_spec
 from lobule.inference.gallery import Lens, gallery_of
-from lobule.model.held_out import held_out_predictions
 from lobule.model.plan import plan_fits
 from lobule.model.ship import ship
 from lobule.model.stages import finetune, train_heads
@@ -41,9 +37,6 @@ if TYPE_CHECKING:
 
     from lobule.data.findings import Audit
     from lobule.data.manifest import Failure, Manifest
-    from lobule.evaluation.decision.operating import Decisions
-    from lobule.evaluation.predictions import Predictions
-    from lobule.features.extract import Features
     from lobule.features.spec import EncoderSpec
     from lobule.model.plan import Fit
     from lobule.model.stages import Trained
@@ -125,27 +118,34 @@ def train(
                 trained, material.manifest, material.fits, config=config, run=folder.path, progress=progress
             )
     with folder.timed("evaluation"):
-        predictions, decisions, metrics = _evaluate(folder, material, features, trained, config, progress)
-    if config.robustness.images:
-        with folder.timed("robustness"):
-            _try_changed_images(folder, material, features, trained, (predictions, decisions), config, progress)
+        assessed = assess(
+            material.manifest,
+            features,
+            material.fits,
+            trained,
+            config=config,
+            run_id=folder.run_id,
+            progress=progress,
+        )
+        _write_assessment(folder, trained, assessed)
     with folder.timed("model"):
         ship(
             folder.path / "model",
             material.manifest,
             trained.encoders[-1],
             trained.shipped,
-            metrics,
-            operating=decisions.pooled,
+            assessed.metrics,
+            operating=assessed.decisions.pooled,
+            novelty=assessed.novelty,
             config=config,
             name=f"{features.spec.backbone} of run {folder.run_id}",
             data=summarise(material.manifest, group_by=material.split.group_by, synthetic=material.is_synthetic),
         )
     with folder.timed("report"):
-        _report(folder, material, trained, predictions, metrics, config)
+        _report(folder, material, trained, assessed, config)
         progress("report", 1, 1)
     folder.finish()
-    return Run(out, metrics, len(material.failures), was_done=False)
+    return Run(out, assessed.metrics, len(material.failures), was_done=False)
 
 
 def _arguments(data: Path, config: Config, split_file: Path | None) -> dict[str, Any]:
@@ -202,59 +202,16 @@ def _write_material(folder: RunFolder, material: _Material, config: Config) -> N
     material.split.write(folder.path / "split.json", material.manifest)
 
 
-def _evaluate(
-    folder: RunFolder,
-    material: _Material,
-    features: Features,
-    trained: Trained,
-    config: Config,
-    progress: Progress,
-) -> tuple[Predictions, Decisions, Metrics]:
-    """Predict what was held out, with the heads and with their rivals; score it and write it."""
-    held_out = held_out_predictions(material.manifest, material.fits, trained.logits, model_id=folder.run_id)
-    decisions = decide(held_out, config.decision)
-    predictions = decided(held_out, decisions)
-    predictions.write(folder.path / "predictions.csv")
+def _write_assessment(folder: RunFolder, trained: Trained, assessed: Assessment) -> None:
+    """Write predictions, curves and metrics; those of the rivals too, so that all can be scored again."""
+    assessed.predictions.write(folder.path / "predictions.csv")
+    for name, rival in assessed.rivals.items():
+        rival.write(folder.path / "controls" / f"{name}.csv")
     write_atomically(folder.path / "history.csv", _history(trained.history).to_csv(index=False, float_format="%.9g"))
     folder.note(epochs={task: list(epochs) for task, epochs in trained.epochs.items()})
-    rivals = rival_predictions(
-        material.manifest,
-        features,
-        material.fits,
-        list(trained.heads),
-        trained=trained,
-        config=config,
-        run_id=folder.run_id,
-        progress=progress,
-    )
-    score = partial(evaluate, decision=config.decision, bootstrap=config.report.bootstrap, seed=config.seed)
-    metrics = score(predictions, progress=progress).with_controls(
-        {name: score(rival, in_full=False) for name, rival in rivals.items()}
-    )
-    metrics.write(folder.path / "metrics.json")
-    return predictions, decisions, metrics
-
-
-def _try_changed_images(
-    folder: RunFolder,
-    material: _Material,
-    features: Features,
-    trained: Trained,
-    judged: tuple[Predictions, Decisions],
-    config: Config,
-    progress: Progress,
-) -> None:
-    """Judge a sample of images again after they were changed, and write what becomes of the answers."""
-    measured = measure_robustness(
-        material.manifest,
-        features,
-        material.fits,
-        trained=trained,
-        threshold_logit=threshold_logits(material.manifest, *judged),
-        config=config,
-        progress=progress,
-    )
-    measured.write(folder.path / "robustness.csv")
+    if assessed.robustness:
+        assessed.robustness.write(folder.path / "robustness.csv")
+    assessed.metrics.write(folder.path / "metrics.json")
 
 
 def _history(history: pd.DataFrame) -> pd.DataFrame:
@@ -267,8 +224,7 @@ def _report(
     folder: RunFolder,
     material: _Material,
     trained: Trained,
-    predictions: Predictions,
-    metrics: Metrics,
+    assessed: Assessment,
     config: Config,
 ) -> None:
     """Draw the figures and the page, the worst errors with the heat map of the fold that made them."""
@@ -276,8 +232,8 @@ def _report(
     lenses = [Lens.of(trained, index) for index, fit in enumerate(material.fits) if fit.protocol == "folds"]
     inputs = ReportInputs(
         title=f"{folder.path.name}: {spec.backbone} on {Path(folder.record['arguments']['data']).name}",
-        metrics=metrics,
-        predictions=predictions,
+        metrics=assessed.metrics,
+        predictions=assessed.predictions,
         history=_history(trained.history),
         chosen_epochs={task: epochs[-1] for task, epochs in trained.epochs.items()},
         manifest=material.manifest,
@@ -285,7 +241,8 @@ def _report(
         audit=material.audit,
         config=config,
         run=folder.record,
-        gallery=gallery_of(predictions, material.manifest, lenses, n=config.report.gallery),
+        robustness=assessed.robustness.frame if assessed.robustness else None,
+        gallery=gallery_of(assessed.predictions, material.manifest, lenses, n=config.report.gallery),
         banners=_banners(config, spec),
         synthetic=material.is_synthetic,
     )

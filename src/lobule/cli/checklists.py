@@ -8,10 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from lobule.evaluation.metrics import Metrics
-    from lobule.evaluation.predictions import Predictions
-
-__all__ = ["checklist_names", "write_run_checklists", "write_scored_checklists"]
+__all__ = ["checklist_names", "write_run_checklists"]
 
 
 def checklist_names(option: str | None) -> tuple[str, ...]:
@@ -35,19 +32,3 @@ def write_run_checklists(run: Path, names: Sequence[str]) -> list[Path]:
     from lobule.report.recorded import recorded_inputs
 
     return write_checklists(recorded_inputs(run), names, run)
-
-
-def write_scored_checklists(
-    source: Path, out: Path, names: Sequence[str], *, predictions: Predictions, metrics: Metrics, bootstrap: int
-) -> list[Path]:
-    """Write checklists of predictions that were scored again, with what their run knows if they are of one."""
-    if not names:
-        return []
-    from lobule.report.checklist import write_checklists
-    from lobule.report.recorded import recorded_inputs, scored_inputs
-
-    if (source / "run.json").exists():
-        inputs = recorded_inputs(source, metrics=metrics, predictions=predictions, bootstrap=bootstrap)
-    else:
-        inputs = scored_inputs(predictions, metrics, title=source.name)
-    return write_checklists(inputs, names, out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from lobule.model.stages import Trained
     from lobule.taxonomy import Task
 
-__all__ = ["rival_predictions"]
+__all__ = ["RIVALS", "rival_predictions"]
+
+RIVALS: Final = ("majority", "colour_only", "plain_recipe", "image_split", "permuted_labels")
+"""Their names, in the order of metrics.json."""
 
 
 def rival_predictions(

@@ -9,12 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from lobule.config import load_config
+from lobule.config import Config, DecisionSettings, load_config
 from lobule.data.manifest import Manifest
 from lobule.data.phantom import is_phantom
 from lobule.data.split import Split
 from lobule.errors import DataError
-from lobule.evaluation.columns import HISTORY_COLUMNS
 from lobule.evaluation.metrics import Metrics
 from lobule.evaluation.predictions import Predictions
 from lobule.report.inputs import ReportInputs
@@ -27,15 +26,15 @@ def recorded_inputs(
     *,
     metrics: Metrics | None = None,
     predictions: Predictions | None = None,
-    bootstrap: int | None = None,
+    config: Config | None = None,
 ) -> ReportInputs:
-    """Return what a finished run has written; its audit's findings, figures and gallery are left out.
+    """Return what a finished run has written; its audit's findings and gallery are left out.
 
     Args:
         run: the run folder.
         metrics: instead of the run's own, such as those of another threshold.
         predictions: instead of reading them again.
-        bootstrap: replicates behind `metrics`; None: as in the run's settings.
+        config: the settings that `metrics` were measured with; None: the run's.
 
     Raises:
         DataError: the folder has no readable run.json.
@@ -44,11 +43,7 @@ def recorded_inputs(
     record = _record(run)
     manifest = Manifest.read(run / "manifest.csv")
     epochs: Mapping[str, list[int]] = record.get("epochs") or {}
-    findings: Any = None
-    config = load_config(run / "config.yaml")
-    if bootstrap is not None:
-        report = config.report.model_copy(update={"bootstrap": bootstrap})
-        config = config.model_copy(update={"report": report})
+    robustness = run / "robustness.csv"
     return ReportInputs(
         title=run.resolve().name,
         metrics=metrics or Metrics.read(run / "metrics.json"),
@@ -57,28 +52,18 @@ def recorded_inputs(
         chosen_epochs={task: numbers[-1] for task, numbers in epochs.items()},
         manifest=manifest,
         split=Split.read(run / "split.json", manifest),
-        audit=findings,
-        config=config,
+        config=config or load_config(run / "config.yaml"),
+        robustness=pd.read_csv(robustness) if robustness.is_file() else None,
         run=record,
         synthetic=is_phantom(Path((record.get("arguments") or {}).get("data", ""))),
     )
 
 
-def scored_inputs(predictions: Predictions, metrics: Metrics, *, title: str) -> ReportInputs:
+def scored_inputs(
+    predictions: Predictions, metrics: Metrics, *, title: str, decision: DecisionSettings | None = None
+) -> ReportInputs:
     """Return what is known of predictions that were made elsewhere: themselves and their metrics."""
-    unknown: Any = None
-    return ReportInputs(
-        title=title,
-        metrics=metrics,
-        predictions=predictions,
-        history=pd.DataFrame(columns=list(HISTORY_COLUMNS)),
-        chosen_epochs={},
-        manifest=unknown,
-        split=unknown,
-        audit=unknown,
-        config=unknown,
-        run={},
-    )
+    return ReportInputs(title=title, metrics=metrics, predictions=predictions, decision=decision)
 
 
 def _record(run: Path) -> dict[str, Any]:

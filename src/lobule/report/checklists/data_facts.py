@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lobule.report.numbers import count
-from lobule.report.story import BREAKHIS_CITATION, is_breakhis
+from lobule.report.sections.limits import BREAKHIS_CITATION, is_breakhis
 from lobule.report.theme import display_name
 from lobule.taxonomy import LABELS, SUBTYPES
 
@@ -56,7 +56,9 @@ def cases_by_label(frame: pd.DataFrame) -> str:
 def _source(manifest: Manifest, *, synthetic: bool) -> str:
     if synthetic:
         return "Synthetic images, drawn by a program: not data of patients."
-    return f"The images carry the names of BreakHis: {BREAKHIS_CITATION}." if is_breakhis(manifest) else ""
+    return (
+        f"The images carry the names of BreakHis: {BREAKHIS_CITATION}." if is_breakhis(manifest.frame["path"]) else ""
+    )
 
 
 def _fewest_cases(frame: pd.DataFrame) -> str:
@@ -69,7 +71,7 @@ def _usable(inputs: ReportInputs) -> str:
     """Say what became of the files; only the record of a run knows it."""
     failures = inputs.run.get("n_failures")
     manifest: Manifest | None = inputs.manifest
-    if manifest is None or not isinstance(failures, int):
+    if manifest is None or inputs.split is None or not isinstance(failures, int):
         return ""
     return (
         f"Every file that could be read as an image and carried a label and a {inputs.split.group_by} was used; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lobule.report.numbers import count
-from lobule.report.story import intended_use
+from lobule.report.sections.limits import intended_use
 
 if TYPE_CHECKING:
     from lobule.config import Config

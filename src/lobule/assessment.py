@@ -1,0 +1,143 @@
+"""What a run can say of its model: predictions of what was held out, beside rivals, on changed images, with metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lobule.controls.rivals import rival_predictions
+from lobule.controls.robustness import measure_robustness, threshold_logits
+from lobule.evaluation.compare import paired_differences
+from lobule.evaluation.decision.decide import decide, decided
+from lobule.evaluation.metrics import evaluate
+from lobule.features.extract import extract_spec
+from lobule.features.statistics import statistics_of
+from lobule.model.held_out import held_out_predictions
+from lobule.model.novelty import fit_novelty, held_out_novelty
+from lobule.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from lobule.config import Config
+    from lobule.controls.robustness import Robustness
+    from lobule.data.manifest import Manifest
+    from lobule.evaluation.decision.operating import Decisions
+    from lobule.evaluation.metrics import Metrics
+    from lobule.evaluation.predictions import Predictions
+    from lobule.features.extract import Features
+    from lobule.features.spec import EncoderSpec
+    from lobule.model.novelty import Novelty
+    from lobule.model.plan import Fit
+    from lobule.model.stages import Trained
+
+__all__ = ["Assessment", "assess", "score"]
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """What is known of a trained model.
+
+    Attributes:
+        predictions: of every held-out image, decided by numbers of other cases.
+        decisions: those numbers, and the pooled ones that are shipped.
+        rivals: by name, their predictions.
+        metrics: of the model and of its rivals, with the paired differences.
+        novelty: what the shipped model refuses.
+        robustness: what becomes of answers when images change; None where it was not asked for.
+    """
+
+    predictions: Predictions
+    decisions: Decisions
+    rivals: Mapping[str, Predictions]
+    metrics: Metrics
+    novelty: Novelty
+    robustness: Robustness | None
+
+
+def assess(
+    manifest: Manifest,
+    features: Features,
+    fits: Sequence[Fit],
+    trained: Trained,
+    *,
+    config: Config,
+    run_id: str,
+    progress: Progress = silent,
+) -> Assessment:
+    """Predict what was held out, with the model and with its rivals, and score all of it.
+
+    Args:
+        manifest: n images.
+        features: of these images, frozen.
+        fits: the trainings.
+        trained: what they gave.
+        config: the run's settings.
+        run_id: names the run in predictions.
+        progress: told about every stage.
+    """
+    statistics, cases = statistics_of(manifest, progress=progress), manifest.frame["case_id"].to_numpy(dtype=str)
+    rate = config.novelty.false_refusal
+    frozen = _identity_features(manifest, features.spec, features)
+    progress("novelty", 0, 2)
+    novelty = held_out_novelty(frozen, statistics, fits, cases=cases, false_refusal=rate)
+    progress("novelty", 1, 2)
+    shipped = _identity_features(manifest, trained.encoders[-1], features)
+    refusing = fit_novelty(shipped, statistics, cases=cases, false_refusal=rate)
+    progress("novelty", 2, 2)
+    held_out = held_out_predictions(manifest, fits, trained.logits, model_id=run_id, novelty=novelty)
+    decisions = decide(held_out, config.decision)
+    predictions = decided(held_out, decisions)
+    rivals = rival_predictions(
+        manifest,
+        features,
+        fits,
+        list(trained.heads),
+        trained=trained,
+        config=config,
+        run_id=run_id,
+        progress=progress,
+    )
+    robustness = (
+        measure_robustness(
+            manifest,
+            features,
+            fits,
+            trained=trained,
+            threshold_logit=threshold_logits(manifest, predictions, decisions),
+            config=config,
+            progress=progress,
+        )
+        if config.robustness.images
+        else None
+    )
+    metrics = score(predictions, rivals, config=config, progress=progress)
+    return Assessment(predictions, decisions, rivals, metrics, refusing, robustness)
+
+
+def score(
+    predictions: Predictions, rivals: Mapping[str, Predictions], *, config: Config, progress: Progress = silent
+) -> Metrics:
+    """Return the metrics of a model, those of its rivals, and what it is better by, paired by case."""
+    bootstrap, seed = config.report.bootstrap, config.seed
+    measure = partial(evaluate, decision=config.decision, bootstrap=bootstrap, seed=seed)
+    paired = partial(paired_differences, decision=config.decision, bootstrap=bootstrap, seed=seed)
+    own = measure(predictions, progress=progress)
+    controls, differences = {}, {}
+    for done, (name, rival) in enumerate(rivals.items(), start=1):
+        controls[name] = measure(rival, in_full=False)
+        differences[name] = paired(predictions, rival)
+        progress("score controls", done, len(rivals))
+    return own.with_controls(controls, differences=differences)
+
+
+def _identity_features(manifest: Manifest, spec: EncoderSpec, known: Features) -> NDArray[np.float32]:
+    """Return the features of the undistorted view, (n, D), from what is known where it holds them."""
+    if spec == known.spec and "identity" in known.views:
+        return np.asarray(known.values[known.views.index("identity")], dtype=np.float32)
+    return np.asarray(extract_spec(manifest, spec, views=("identity",)).values[0], dtype=np.float32)
