@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from lobule.data.manifest import Manifest
+from lobule.data.split import Split
 from lobule.errors import ConfigError, DataError
 from lobule.evaluation.metrics import Metrics, evaluate
 from lobule.pipeline import Run
@@ -73,9 +75,9 @@ def test_every_fact_that_an_item_names_is_known_of_a_whole_run(whole: ReportInpu
 
 
 def test_what_the_run_knows_stands_there_with_its_numbers(
-    inputs: ReportInputs, written: dict[str, dict[str, str]]
+    inputs: ReportInputs, manifest: Manifest, division: Split, written: dict[str, dict[str, str]]
 ) -> None:
-    frame = inputs.manifest.frame
+    frame = manifest.frame
     counts = f"{len(frame)} images of {frame['case_id'].nunique()} cases ("
     benign = frame[frame["label"] == "benign"]["case_id"].nunique()
     tripod, claim = written["tripod-ai"], written["claim"]
@@ -83,7 +85,7 @@ def test_what_the_run_knows_stands_there_with_its_numbers(
     assert "5-fold cross-validation grouped by case" in tripod["12a"]
     assert "5-fold cross-validation grouped by case" in claim["19"]
     assert "none of 51 cases has images in two folds" in claim["20"]
-    fold = frame[frame["image_id"].isin(inputs.split.folds[0])]
+    fold = frame[frame["image_id"].isin(division.folds[0])]
     assert f"Fold 1: {len(fold)} images of {fold['case_id'].nunique()} cases" in tripod["21"]
     auroc = inputs.metrics.document["binary"]["folds"]["image"]["auroc"]
     assert f"AUROC {auroc['value']:.3f} [{auroc['low']:.3f}–{auroc['high']:.3f}]" in tripod["23a"]
@@ -129,9 +131,9 @@ def test_folds_of_predictions_that_share_cases_are_told(tmp_path: Path) -> None:
 
 
 def test_a_split_by_image_and_synthetic_images_are_named(
-    make_inputs: Callable[..., ReportInputs], inputs: ReportInputs
+    make_inputs: Callable[..., ReportInputs], inputs: ReportInputs, division: Split
 ) -> None:
-    leaking = replace(inputs, split=replace(inputs.split, group_by="image"), synthetic=True)
+    leaking = replace(inputs, split=replace(division, group_by="image"), synthetic=True)
     facts = facts_of(leaking)
     assert facts["disjoint"].startswith("By image only")
     assert facts["source"] == "Synthetic images, drawn by a program: not data of patients."
@@ -189,6 +191,8 @@ def test_a_finished_run_is_read_back(finished: Run) -> None:
     inputs = recorded_inputs(finished.folder)
     assert inputs.metrics == finished.metrics
     assert inputs.synthetic
+    assert inputs.split is not None
+    assert inputs.manifest is not None
     inputs.split.check(inputs.manifest)
     assert facts_of(inputs)["ensemble"].startswith("The head is the mean of 4 members")
     other = recorded_inputs(finished.folder, metrics=finished.metrics, bootstrap=7)

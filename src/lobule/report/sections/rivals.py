@@ -75,7 +75,7 @@ def what_rivals_tell(document: Mapping[str, Any], *, protocol: Protocol) -> str:
         sentences.append(_price_of_cheating(leaking, gain))
     if shuffled.value is not None:
         leaks = shuffled.low is not None and shuffled.low > _GUESSING
-        verdict = "more than guessing: something leaks" if leaks else "what guessing gives, as it must be"
+        verdict = "above guessing: chance, or a leak; another seed tells" if leaks else "guessing, as it must be"
         sentences.append(f"On shuffled labels it reaches {shuffled}: {verdict}.")
     return " ".join(sentences)
 
