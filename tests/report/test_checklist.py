@@ -195,7 +195,10 @@ def test_a_finished_run_is_read_back(finished: Run) -> None:
     assert inputs.manifest is not None
     inputs.split.check(inputs.manifest)
     assert facts_of(inputs)["ensemble"].startswith("The head is the mean of 4 members")
-    other = recorded_inputs(finished.folder, metrics=finished.metrics, bootstrap=7)
+    assert inputs.config is not None
+    report = inputs.config.report.model_copy(update={"bootstrap": 7})
+    config = inputs.config.model_copy(update={"report": report})
+    other = recorded_inputs(finished.folder, metrics=finished.metrics, config=config)
     assert "7 replicates" in facts_of(other)["uncertainty"]
 
 
