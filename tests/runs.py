@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from lobule.config import load_config
+from lobule.controls.rivals import RIVALS
 from tests.tiny_backbone import SETTINGS
 
 QUICK = load_config(
@@ -28,6 +29,8 @@ DECIDED = (
     "metrics.json",
     "model/heads.safetensors",
     "model/calibration.json",
+    "model/novelty.safetensors",
+    *(f"controls/{name}.csv" for name in RIVALS),
 )
 """Files of a run folder that carry no time: the same data, settings and seed give the same bytes."""
 

@@ -30,6 +30,7 @@ def make_units(seed: int, *, n: int = 60, cases: int = 12, digits: int = 1) -> U
         predicted=(probability >= 0.5).astype(np.int64),
         score=score,
         probability=probability,
+        threshold=np.full(n, 0.5),
         uncalibrated=score[:, None],
         temperature=np.ones(n),
         fits=np.full((n, 2), np.nan),

@@ -53,6 +53,7 @@ def experiment(seed: int, *, unit: str) -> Units:
         predicted=(score >= 0).astype(np.int64),
         score=score,
         probability=sigmoid(score),
+        threshold=np.full(len(case), 0.5),
         uncalibrated=score[:, None],
         temperature=np.ones(len(case)),
         fits=np.full((len(case), 2), np.nan),

@@ -32,8 +32,11 @@ def test_equal_confidence_is_answered_in_one_step() -> None:
     assert curve.area == pytest.approx(2 / 3)
 
 
-def test_confidence_depends_on_no_threshold() -> None:
-    assert confidence_of(np.array([0.5, 0.1, 0.9, 1.0])).tolist() == pytest.approx([0, 0.4, 0.4, 0.5])
+def test_confidence_is_the_distance_from_the_threshold() -> None:
+    probability = np.array([0.5, 0.2, 0.8, 0.0, 1.0])
+    at_half = confidence_of(probability, np.full(5, 0.5))
+    assert at_half.tolist() == pytest.approx([0, np.log(4), np.log(4), np.log(1e9), np.log(1e9)], rel=1e-6)
+    assert confidence_of(probability, np.full(5, 0.2))[:3].tolist() == pytest.approx([np.log(4), 0, np.log(16)])
 
 
 @given(units=_UNITS, seed=st.integers(0, 99))

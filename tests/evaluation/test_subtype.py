@@ -27,6 +27,7 @@ def make_units(true: NDArray[np.int64], predicted: NDArray[np.int64], case: NDAr
         predicted,
         score=zeros,
         probability=zeros,
+        threshold=zeros,
         uncalibrated=np.zeros((len(case), 8)),
         temperature=zeros + 1,
         fits=np.full((len(case), 2), np.nan),

@@ -33,6 +33,8 @@ def predict(
         show_json({name: str(value) if isinstance(value, Path) else value for name, value in vars(summary).items()})
     else:
         say(f"{summary.n_predicted} images predicted: {out}")
+        if summary.n_refused:
+            say(f"{summary.n_refused} of them are not assessable; the column reason says why.")
         disclaim()
     if summary.n_failed:
         listed = out.with_name("failures.csv")

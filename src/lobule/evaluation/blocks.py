@@ -123,7 +123,7 @@ def _label_sets(units: Units, images: Images, level: Level, settings: Scoring) -
 
 
 def _risk_coverage(units: Units, settings: Scoring) -> dict[str, Any]:
-    wrong, confidence = units.predicted != units.true, confidence_of(units.probability)
+    wrong, confidence = units.predicted != units.true, confidence_of(units.probability, units.threshold)
 
     def values_of(multiplicity: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         return {"area": risk_coverage_areas(wrong, confidence, case=units.case, multiplicity=multiplicity)}

@@ -85,6 +85,7 @@ class Units:
         predicted: shape (n,), index into the task's classes.
         score: shape (n,), logit of `malignant` that ranks the units; zeros for subtypes.
         probability: shape (n,), P(malignant) after temperature; zeros for subtypes.
+        threshold: shape (n,), lowest P(malignant) that was called malignant.
         uncalibrated: shape (n, 1) or (n, 8), what temperature divides.
         temperature: shape (n,), what `uncalibrated` is divided by.
         fits: shape (n, 2), whether `benign` and `malignant` are in the label set; NaN where no set can be given.
@@ -99,6 +100,7 @@ class Units:
     predicted: NDArray[np.int64]
     score: NDArray[np.float64]
     probability: NDArray[np.float64]
+    threshold: NDArray[np.float64]
     uncalibrated: NDArray[np.float64]
     temperature: NDArray[np.float64]
     fits: NDArray[np.float64]
@@ -227,6 +229,7 @@ def _decided(images: Images, level: Level, *, share: NDArray[np.float64], images
         predicted=np.asarray(predicted, dtype=np.int64),
         score=images.logits[:, 0] if binary else np.zeros(len(images)),
         probability=probability,
+        threshold=threshold,
         uncalibrated=images.uncalibrated,
         temperature=temperature,
         fits=_fits(probability, np.array([_limits(point.label_sets) for point in points])[images.point]),

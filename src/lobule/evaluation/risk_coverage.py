@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ from lobule.evaluation.sums import divide
 __all__ = ["RiskCoverage", "confidence_of", "risk_coverage", "risk_coverage_areas"]
 
 Vector = NDArray[np.float64]
+
+_NEAREST: Final = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +51,18 @@ class RiskCoverage:
         return pd.DataFrame(vars(self))
 
 
-def confidence_of(probability: Vector) -> Vector:
-    """Return |P(malignant) - 0.5|, 0 to 0.5, same shape: it depends on no threshold."""
-    return np.abs(np.asarray(probability, dtype=np.float64) - 0.5)
+def confidence_of(probability: Vector, threshold: Vector) -> Vector:
+    """Return how far the log-odds of P(malignant) are from those of the threshold that decided it, at least 0.
+
+    Args:
+        probability: shape (n,), 0 to 1; kept 1e-9 from both.
+        threshold: shape (n,), or one for all.
+    """
+    from scipy.special import logit
+
+    return np.asarray(
+        np.abs(logit(np.clip(probability, _NEAREST, 1 - _NEAREST)) - logit(np.clip(threshold, _NEAREST, 1 - _NEAREST)))
+    )
 
 
 def risk_coverage(wrong: NDArray[np.bool_], confidence: Vector) -> RiskCoverage:

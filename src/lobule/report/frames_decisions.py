@@ -46,7 +46,7 @@ def decided_units(
         level: image or case.
 
     Returns:
-        Columns `case_id, label, probability` (of malignancy), `called_malignant`.
+        Columns `case_id, label, probability` (of malignancy), `called_malignant`, `confidence`.
     """
     units = units_of(images_of(predictions, "binary", protocol, decisions=decisions), level)
     rows = rows_of(predictions, "binary", protocol)
@@ -57,6 +57,7 @@ def decided_units(
             "label": np.array(LABELS, dtype=object)[units.true],
             "probability": units.probability,
             "called_malignant": units.predicted == 1,
+            "confidence": confidence_of(units.probability, units.threshold),
         }
     )
 
@@ -97,5 +98,4 @@ def risk_frame(
     """Return `coverage, risk, confidence` of images or cases from the surest on; there must be one."""
     units = decided_units(predictions, decisions, protocol, level=level)
     wrong = units["called_malignant"].to_numpy(dtype=bool) != (units["label"] == "malignant").to_numpy()
-    confidence = confidence_of(units["probability"].to_numpy(dtype=np.float64))
-    return risk_coverage(wrong, confidence).to_frame().assign(level=level)
+    return risk_coverage(wrong, units["confidence"].to_numpy(dtype=np.float64)).to_frame().assign(level=level)

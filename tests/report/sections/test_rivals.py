@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from lobule.report.inputs import ReportInputs
 from lobule.report.sections.rivals import CONTROL_NAMES, rivals_table, what_rivals_tell
 from tests.report.blocks_of_metrics import with_gain
@@ -42,14 +44,27 @@ def test_price_of_cheating_and_shuffled_labels_are_put_into_words(inputs: Report
     named = {**document, "controls": {"image_split": block, "permuted_labels": block}}
     told = what_rivals_tell(with_gain(type(inputs.metrics)(named), (-0.06, -0.1, -0.02)).document, protocol="folds")
     assert "a difference of +0.060 (95\u00a0% interval 0.020 to 0.100) that no new case would see" in told
-    assert "above guessing: chance, or a leak" in told
+    assert "so look for a leak" in told
     assert what_rivals_tell(document, protocol="folds") == ""
 
 
-def test_shuffled_labels_around_one_half_are_as_they_must_be() -> None:
+@pytest.mark.parametrize(("value", "verdict"), [(0.6, "nothing is seen to leak"), (0.7, "look for a leak")])
+def test_shuffled_labels_are_read_by_what_chance_gives_on_so_few_cases(value: float, verdict: str) -> None:
+    def measure(value: float, cases: int) -> dict[str, float | int | None]:
+        return {"value": value, "low": 0.55, "high": None, "n_images": 90, "n_cases": cases}
+
+    level = {"auroc": measure(value, 51), "recall": measure(0.5, 39), "specificity": measure(0.5, 12)}
+    told = what_rivals_tell(
+        {"controls": {"permuted_labels": {"binary": {"folds": {"image": level}}}}}, protocol="folds"
+    )
+    assert "one shuffle of 12 benign and 39 malignant cases lies within about ±0.19 of 0.5" in told
+    assert verdict in told
+
+
+def test_without_counts_shuffled_labels_are_only_stated() -> None:
     auroc = {"value": 0.48, "low": 0.4, "high": 0.56, "n_images": 9, "n_cases": 3}
     control = {"binary": {"folds": {"image": {"auroc": auroc}}}}
     told = what_rivals_tell({"controls": {"permuted_labels": control}}, protocol="folds")
-    assert told == "On shuffled labels it reaches 0.480 [0.400–0.560]: guessing, as it must be."
+    assert told == "On labels shuffled between cases the same model reaches 0.480 [0.400–0.560]."
     told = what_rivals_tell({"controls": {"image_split": control}}, protocol="folds")
     assert told.endswith("an AUROC of 0.480 [0.400–0.560]; that is the price of cheating.")

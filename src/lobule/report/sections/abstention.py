@@ -18,9 +18,9 @@ __all__ = ["abstention_section", "coverage_table", "kept_of", "promise_of", "ris
 
 _LEVELS: Final = ("image", "case")
 _RISK_NOTE: Final = (
-    "Answered in order of confidence, the distance of P(malignant) from 0.5, whatever the threshold; images (or cases)"
-    " that are equally sure are answered together. Area: mean share of errors over all shares answered; 0 is perfect,"
-    " and the error rate of answering everything is what confidence that tells nothing would give."
+    "Answered in order of confidence: how far the log-odds of P(malignant) are from those of the threshold; images (or"
+    " cases) that are equally sure are answered together. Area: mean share of errors over all shares answered; 0 is"
+    " perfect, and the error rate of answering everything is what confidence that tells nothing would give."
 )
 _COVERAGE_NOTE: Final = (
     "Cross-fitted: each fold's sets were calibrated on the other folds. The shipped model was refitted on all cases, so"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from lobule.report.cells import Cell, Column, Row, Table, difference_cell, metric_cell
-from lobule.report.numbers import METRIC_NAMES, Number, difference_of, level_of, number_of
+from lobule.report.numbers import METRIC_NAMES, Number, difference_of, level_of, number_of, numbers_in
 from lobule.report.theme import display_name
 from lobule.taxonomy import SUBTYPES, Task
 
@@ -74,10 +74,24 @@ def what_rivals_tell(document: Mapping[str, Any], *, protocol: Protocol) -> str:
         gain = difference_of(controls["image_split"], "binary", "auroc", protocol=protocol, level="image")
         sentences.append(_price_of_cheating(leaking, gain))
     if shuffled.value is not None:
-        leaks = shuffled.low is not None and shuffled.low > _GUESSING
-        verdict = "above guessing: chance, or a leak; another seed tells" if leaks else "guessing, as it must be"
-        sentences.append(f"On shuffled labels it reaches {shuffled}: {verdict}.")
+        sentences.append(
+            _shuffled_labels(shuffled, numbers_in(controls["permuted_labels"], "binary", protocol, "image"))
+        )
     return " ".join(sentences)
+
+
+def _shuffled_labels(shuffled: Number, level: Mapping[str, Any]) -> str:
+    """Say whether shuffled labels were learned; one shuffle of few cases is often far from 0.5 by chance alone."""
+    benign, malignant = (number_of(level, name).n_cases or 0 for name in ("specificity", "recall"))
+    text = f"On labels shuffled between cases the same model reaches {shuffled}"
+    if not benign or not malignant or shuffled.value is None:
+        return f"{text}."
+    # Twice the standard error of a rank sum of cases (Mann and Whitney, 1947).
+    scatter = 2 * ((benign + malignant + 1) / (12 * benign * malignant)) ** 0.5
+    expected = f"one shuffle of {benign} benign and {malignant} malignant cases lies within about ±{scatter:.2f} of 0.5"
+    if shuffled.value > _GUESSING + scatter:
+        return f"{text}; {expected}, so look for a leak."
+    return f"{text}; {expected} by chance, so nothing is seen to leak."
 
 
 def _price_of_cheating(leaking: Number, gain: Number) -> str:
