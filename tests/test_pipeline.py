@@ -64,6 +64,7 @@ def test_a_run_folder_holds_what_it_should(finished: Run) -> None:
         "history.csv",
         "predictions.csv",
         "metrics.json",
+        "controls",
         "figures",
         "report.html",
         "model",

@@ -7,18 +7,20 @@ import pytest
 
 from lobule.pipeline import Run
 from tests.cli.conftest import Lobule
-from tests.runs import QUICK
 
 
 def test_a_run_scores_to_the_same_metrics_again(lobule: Lobule, finished: Run, tmp_path: Path) -> None:
-    shown = lobule("evaluate", finished.folder, "--out", tmp_path / "again", "--bootstrap", QUICK.report.bootstrap)
+    shown = lobule("evaluate", finished.folder, "--out", tmp_path / "again")
     assert shown.code == 0
     written = json.loads((tmp_path / "again" / "metrics.json").read_text())
-    assert written == {**finished.metrics.document, "controls": {}}
+    assert written == finished.metrics.document
     predictions = "predictions.csv"
     assert (tmp_path / "again" / predictions).read_bytes() == (finished.folder / predictions).read_bytes()
     assert "binary, by image: auroc" in shown.out
     assert "Out of fold" in shown.out
+    assert "better by" in shown.out
+    assert "permuted labels" in shown.out
+    assert (tmp_path / "again" / "report.html").is_file()
     assert "evaluate: 8/8" in shown.err
 
 

@@ -1,12 +1,14 @@
 """Divides groups over parts so that several counts are in proportion in every part.
 
-Random restarts of a greedy filling, each followed by the best moves and swaps until none helps. Rows of the count
-matrix are groups (cases); columns are what is to be balanced (images, cases of a label, ...).
+A few groups are divided in every possible way; more by random restarts of a greedy filling, each followed by the best
+moves and swaps until none helps. Rows of the count matrix are groups (cases); columns are what is to be balanced
+(images, cases of a label, ...).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ _NEIGHBOURHOOD = 128
 _PATIENCE = 10
 _MAX_ROUNDS = 400
 _GAIN = 1e-9
+_MOST_TRIED = 4096
 
 _Floats = NDArray[np.float64]
 _Parts = NDArray[np.int64]
@@ -54,9 +57,21 @@ def assign(balance: Balance, *, seed: tuple[int, ...]) -> _Parts:
     """Return a part for each group, (groups,), with a low cost; the same seed gives the same parts."""
     rng = np.random.default_rng(seed)
     scaled = _Scaled.of(balance)
+    if len(balance.shares) ** len(balance.counts) <= _MOST_TRIED:
+        return _best_of_all(scaled, len(balance.counts), rng)
     restarts = int(np.clip(1000 // max(len(balance.counts), 1), 1, 12))
     tried = [_improve(scaled, _fill(scaled, rng), rng) for _ in range(restarts)]
     return min(tried, key=balance.cost)
+
+
+def _best_of_all(scaled: _Scaled, groups: int, rng: np.random.Generator) -> _Parts:
+    """Try every division of a few groups; of equally good ones chance decides."""
+    every_part = np.arange(len(scaled.targets))
+    divisions = list(product(every_part.tolist(), repeat=groups))
+    tried = [np.array(parts, dtype=np.int64) for parts in divisions]
+    costs = np.array([scaled.part_cost(scaled.sums(parts), every_part).sum() for parts in tried])
+    best = np.flatnonzero(costs <= costs.min() + _GAIN)
+    return tried[int(rng.choice(best))]
 
 
 @dataclass(frozen=True)
