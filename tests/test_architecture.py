@@ -15,7 +15,7 @@ import lobule
 _SOURCE = Path(lobule.__file__).parent
 _ORDER = (
     ("errors", "taxonomy", "progress"),
-    ("provenance",),
+    ("provenance", "threshold_rule"),
     ("config",),
     ("data",),
     ("evaluation",),

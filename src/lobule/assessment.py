@@ -121,13 +121,26 @@ def assess(
 
 
 def score(
-    predictions: Predictions, rivals: Mapping[str, Predictions], *, config: Config, progress: Progress = silent
+    predictions: Predictions,
+    rivals: Mapping[str, Predictions],
+    *,
+    config: Config,
+    keep_given: bool = True,
+    progress: Progress = silent,
 ) -> Metrics:
-    """Return the metrics of a model, those of its rivals, and what it is better by, paired by case."""
+    """Return the metrics of a model, those of its rivals, and what it is better by, paired by case.
+
+    Args:
+        predictions: of the model.
+        rivals: by name.
+        config: rule of the threshold, alpha, replicates and seed.
+        keep_given: as in `evaluate`.
+        progress: told after each part.
+    """
     bootstrap, seed = config.report.bootstrap, config.seed
     measure = partial(evaluate, decision=config.decision, bootstrap=bootstrap, seed=seed)
     paired = partial(paired_differences, decision=config.decision, bootstrap=bootstrap, seed=seed)
-    own = measure(predictions, progress=progress)
+    own = measure(predictions, keep_given=keep_given, progress=progress)
     controls, differences = {}, {}
     for done, (name, rival) in enumerate(rivals.items(), start=1):
         controls[name] = measure(rival, in_full=False)

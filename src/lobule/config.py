@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lobule.errors import ConfigError
+from lobule.threshold_rule import ALLOWED, parse_rule
 
 __all__ = [
     "Config",
@@ -133,7 +134,7 @@ class FinetuneSettings(_Settings):
 class DecisionSettings(_Settings):
     """How probabilities become labels and label sets; fitted on out-of-fold predictions."""
 
-    threshold: str = Field(
+    threshold: Annotated[str, BeforeValidator(str)] = Field(
         "balanced_accuracy",
         description="Rule of the threshold: `balanced_accuracy` (the largest), `sensitivity:0.95` (at least that share "
         "of the malignant is found) or `fixed:0.5`.",
@@ -141,6 +142,15 @@ class DecisionSettings(_Settings):
     alpha: float = Field(
         0.1, gt=0, lt=0.5, description="Share of cases whose own label may be missing from their label set."
     )
+
+    @field_validator("threshold")
+    @classmethod
+    def _check_threshold(cls, text: str) -> str:
+        try:
+            parse_rule(text)
+        except ConfigError:
+            raise ValueError(f"allowed is {ALLOWED}") from None
+        return text
 
 
 class NoveltySettings(_Settings):
@@ -250,7 +260,8 @@ def _explain(error: ValidationError) -> str:
             known = ", ".join(_known_keys(problem["loc"]))
             lines.append(f"setting {key}: unknown; known here: {known}.")
         else:
-            lines.append(f"setting {key}: {problem['msg']}, received {problem['input']!r}.")
+            said = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"setting {key}: {said}, received {problem['input']!r}.")
     return "\n".join(lines)
 
 

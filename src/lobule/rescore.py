@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from lobule.assessment import score
 from lobule.config import Config, load_config
 from lobule.controls.rivals import RIVALS
-from lobule.errors import ConfigError
-from lobule.evaluation.decision.decide import decide, decided
+from lobule.errors import ConfigError, DataError
+from lobule.evaluation.decision.decide import cases_in_several_folds, decide, decided
 from lobule.evaluation.predictions import Predictions
 from lobule.progress import Progress, silent
 from lobule.report.checklist import write_checklists
@@ -32,10 +32,12 @@ class Rescored:
     Attributes:
         metrics: what metrics.json says.
         files: what was written: predictions.csv, metrics.json, report.html, checklists.
+        n_leaking: cases with images in several folds, which inflates everything.
     """
 
     metrics: Metrics
     files: tuple[Path, ...]
+    n_leaking: int
 
 
 def rescore(
@@ -53,7 +55,8 @@ def rescore(
     Args:
         source: a run folder, or a table of predictions (see `Predictions.read`).
         out: folder for predictions.csv as decided, metrics.json, report.html and figures.
-        threshold: a probability or a rule, as in the setting `decision.threshold`; None: as in the run.
+        threshold: a probability or a rule, as in the setting `decision.threshold`; None: as in the run, or
+            the one that the table's own labels follow.
         bootstrap: replicates of the intervals; None: as in the run.
         seed: fixes their draws; None: as in the run.
         checklists: names of reporting checklists to fill.
@@ -68,9 +71,12 @@ def rescore(
     is_run = source.is_dir()
     config = _config(source, threshold=threshold, bootstrap=bootstrap, seed=seed)
     given = Predictions.read(source / "predictions.csv" if is_run else source)
+    if not len(given):
+        raise DataError(f"{source}: holds no predictions; name a table with at least one image.")
     rivals = {path.stem: Predictions.read(path) for path in _rivals(source)} if is_run else {}
-    metrics = score(given, rivals, config=config, progress=progress)
-    predictions = decided(given, decide(given, config.decision))
+    decisions = decide(given, config.decision, keep_given=threshold is None)
+    metrics = score(given, rivals, config=config, keep_given=threshold is None, progress=progress)
+    predictions = decided(given, decisions)
     predictions.write(out / "predictions.csv")
     metrics.write(out / "metrics.json")
     inputs = (
@@ -80,7 +86,8 @@ def rescore(
     )
     write_report(inputs, out / "report.html")
     filled = write_checklists(inputs, checklists, out)
-    return Rescored(metrics, (out / "predictions.csv", out / "metrics.json", out / "report.html", *filled))
+    written = (out / "predictions.csv", out / "metrics.json", out / "report.html", *filled)
+    return Rescored(metrics, written, cases_in_several_folds(given))
 
 
 def _config(source: Path, *, threshold: str | None, bootstrap: int | None, seed: int | None) -> Config:
@@ -89,8 +96,7 @@ def _config(source: Path, *, threshold: str | None, bootstrap: int | None, seed:
     if bootstrap is not None:
         changed["report"] = {"bootstrap": bootstrap}
     if threshold is not None:
-        is_rule = ":" in threshold or threshold == "balanced_accuracy"
-        changed["decision"] = {"threshold": threshold if is_rule else f"fixed:{threshold}"}
+        changed["decision"] = {"threshold": threshold}
     return load_config(recorded if recorded.is_file() else None, settings=changed)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm, t
 from sklearn import metrics as oracle
 
 from lobule.config import DecisionSettings
@@ -101,7 +102,11 @@ def test_a_loop_over_draws_with_sklearn_gives_the_same_intervals(better: Predict
     compared = compare(better, worse, bootstrap=60, seed=3)
     for name, values in found.items():
         row = contrast(compared, "binary", "case" if name.startswith("case") else "image", name.removeprefix("case "))
-        assert (row.difference.low, row.difference.high) == pytest.approx(np.quantile(values, [0.025, 0.975]), abs=1e-8)
+        n = len(set(case)) if name == "brier" else min(len(set(case[malignant])), len(set(case[~malignant])))
+        tail = norm.cdf(t.ppf(0.025, n - 1) * np.sqrt(n / (n - 1)))
+        assert (row.difference.low, row.difference.high) == pytest.approx(
+            np.quantile(values, [tail, 1 - tail]), abs=1e-8
+        )
 
 
 def test_a_clearly_better_model_is_called_so_and_low_is_good_for_errors(comparison: Comparison) -> None:
@@ -128,8 +133,8 @@ def test_turning_the_comparison_round_turns_every_sign(
 
 def test_intervals_among_all_are_wider_than_alone_and_their_number_is_told(comparison: Comparison) -> None:
     judged = [row for row in comparison.contrasts if row.low is not None and row.high is not None]
-    # Patient recognition rate is not defined by case; everything else has six cases a class.
-    assert comparison.n_comparisons == len(judged) == len(comparison.contrasts) - 1
+    # Patient recognition rate is not defined by case, and the ECE has no interval; the rest has six cases a class.
+    assert comparison.n_comparisons == len(judged) == len(comparison.contrasts) - 3
     assert comparison.critical_value is not None
     assert 2.2 < comparison.critical_value < 4.5
     auroc = contrast(comparison, "binary", "image", "auroc")

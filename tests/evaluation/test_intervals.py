@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 
 from lobule.evaluation.intervals import case_multiplicities, clopper_pearson, percentile_interval
 
@@ -60,7 +60,20 @@ def test_clopper_pearson_equals_scipy(successes: int, failures: int) -> None:
 
 def test_percentiles_leave_out_what_is_undefined() -> None:
     values = np.append(np.arange(1000.0), np.full(10, np.nan))
-    assert percentile_interval(values) == pytest.approx((24.975, 974.025))
-    assert percentile_interval(np.append(np.arange(10.0), np.nan)) is None
-    assert percentile_interval(np.full(3, np.nan)) is None
-    assert percentile_interval(np.empty(0)) is None
+    assert percentile_interval(values, cases=10**6) == pytest.approx((24.975, 974.025), abs=0.01)
+    assert percentile_interval(np.append(np.arange(10.0), np.nan), cases=9) is None
+    assert percentile_interval(np.full(3, np.nan), cases=9) is None
+    assert percentile_interval(np.empty(0), cases=9) is None
+
+
+@pytest.mark.parametrize("cases", [5, 12, 60])
+def test_few_cases_reach_further_out_as_students_quantile_does(cases: int) -> None:
+    """The mean of normal cases: the expanded percentiles are those of Student's interval."""
+    rng = np.random.default_rng(0)
+    sample = rng.normal(size=cases)
+    spread = sample.std() * np.sqrt(1 / cases)
+    replicates = rng.normal(sample.mean(), spread, 400_000)
+    found = percentile_interval(replicates, cases=cases)
+    assert found is not None
+    half = t.ppf(0.975, cases - 1) * sample.std(ddof=1) / np.sqrt(cases)
+    assert found == pytest.approx((sample.mean() - half, sample.mean() + half), abs=0.03)

@@ -145,9 +145,9 @@ def test_read_fills_probabilities_from_logits(tmp_path: Path) -> None:
     ("text", "parts"),
     [
         ("image_id,label,prob_malignant\na,benign,0.5\n", ("lacks", "case_id")),
-        ("image_id,case_id,label\na,1,benign\n", ("prob_malignant or logit_malignant",)),
+        ("image_id,case_id,label\na,1,benign\n", ("prob_malignant (0 to 1) or logit_malignant",)),
         ("image_id,case_id,label,prob_malignant\na,1,benign,0.5\nb,1,bening,0.5\n", ("label", "row 2", "bening")),
-        ("image_id,case_id,label,prob_malignant\na,1,benign,1.5\n", ("prob_malignant", "row 1", "between 0 and 1")),
+        ("image_id,case_id,label,prob_malignant\na,1,benign,1.5\n", ("prob_malignant", "percent")),
         ("image_id,case_id,label,prob_malignant\na,1,benign,half\n", ("prob_malignant", "row 1", "half", "number")),
         ("image_id,case_id,label,logit_malignant\na,1,benign,inf\n", ("logit_malignant", "finite")),
         ("image_id,case_id,label,prob_malignant\na,1,benign,0\na,1,benign,1\n", ("image_id", "row 2", "only once")),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lobule.cli.checklists import checklist_names
-from lobule.cli.console import disclaim, say, show_json, shown_progress
+from lobule.cli.console import disclaim, say, show_json, shown_progress, warn
 from lobule.cli.options import AsJson, ChecklistNames, Seed
 from lobule.cli.scores import show_scores
 
@@ -36,6 +36,11 @@ def evaluate(
     with shown_progress() as progress:
         scored = rescore(
             source, out, threshold=threshold, bootstrap=bootstrap, seed=seed, checklists=wanted, progress=progress
+        )
+    if scored.n_leaking:
+        warn(
+            f"{scored.n_leaking} cases have images in several folds: what was tested on was also trained on, and every "
+            "number is inflated."
         )
     if as_json:
         show_json(scored.metrics.document)

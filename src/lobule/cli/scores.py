@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["show_scores"]
 
+_TITLES: Final = {"folds": "Out of fold", "holdout": "Holdout", "predict": "As given"}
 _COLOUR: Final = "colour_only"
 _WORDS: Final = {
     "image_split": "split by image (cheating)",
@@ -56,8 +57,7 @@ def show_scores(metrics: Metrics) -> None:
         for row in rows
         if row.protocol == protocol
     ]
-    title = "Out of fold: every image predicted by a model that never saw its case" if protocol == "folds" else protocol
-    show_table(title, columns, cells)
+    show_table(_TITLES.get(protocol, protocol), columns, cells)
     if controls:
         _show_controls(metrics, protocol)
 

@@ -14,7 +14,7 @@ from lobule.evaluation.binary import binary_values
 from lobule.evaluation.calibration import BIN_RULE, Stage, calibration_rules, calibration_values
 from lobule.evaluation.case_rules import CASE_RULES, units_by_rule
 from lobule.evaluation.decision.operating import Decisions
-from lobule.evaluation.label_sets import label_set_rules, label_set_shares, label_set_values
+from lobule.evaluation.label_sets import label_set_rules, label_set_shares, label_set_values, wrong_verdicts
 from lobule.evaluation.levels import LEVELS, Images, Level, Units, images_of, rows_of, units_of
 from lobule.evaluation.measures import Measure, Rule, ValuesOf, binary_rules, class_rules, measure, subtype_rules
 from lobule.evaluation.predictions import Predictions, Protocol
@@ -106,6 +106,7 @@ def _calibration(units: Units, stage: Stage, settings: Scoring) -> dict[str, Any
 def _label_sets(units: Units, images: Images, level: Level, settings: Scoring) -> dict[str, Any]:
     """Return what the label sets are worth; attainable is what every point of the level attains."""
     measures = _as_json(_measured(units, label_set_rules(units), partial(label_set_values, units), settings))
+    rule, values_of = wrong_verdicts(units)
     used = [images.points[index].at(level).label_sets for index in np.unique(images.point)]
     return {
         "alpha": used[0].alpha,
@@ -119,6 +120,7 @@ def _label_sets(units: Units, images: Images, level: Level, settings: Scoring) -
         },
         **{kind: {part: measures[f"{kind} {part}"] for part in (*LABELS, "all")} for kind in ("coverage", "set_size")},
         **label_set_shares(units),
+        **_as_json(_measured(units, [rule], values_of, settings)),
     }
 
 

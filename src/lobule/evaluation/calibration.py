@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -41,9 +40,10 @@ def calibration_names(task: Task) -> tuple[str, ...]:
 def calibration_rules(units: Units) -> list[Rule]:
     """Return what each calibration measure counts; slope and intercept need both classes."""
     every = np.ones(len(units), bool)
-    both: Sequence[NDArray[np.bool_]] = (units.malignant, ~units.malignant)
+    both = (units.malignant, ~units.malignant)
+    needed = {"slope": both, "intercept": both}
     return [
-        Rule(name, every, both if name in ("slope", "intercept") else (every,))
+        Rule(name, every, needed.get(name, (every,)), has_interval=name != "ece")
         for name in calibration_names(units.task)
     ]
 

@@ -9,15 +9,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lobule.evaluation.decision.threshold import ThresholdRule, choose_threshold
+from lobule.evaluation.decision.threshold import choose_threshold
 from lobule.evaluation.levels import Images, Units, units_of
 from lobule.evaluation.predictions import sigmoid
+from lobule.threshold_rule import ThresholdRule
 
 __all__ = ["CASE_RULES", "units_by_rule"]
 
 Vector = NDArray[np.float64]
 
 _BEST: Final = ThresholdRule("balanced_accuracy")
+_IN_USE: Final = "mean_log_odds"
 
 
 def _majority(probability: Vector) -> float:
@@ -25,7 +27,7 @@ def _majority(probability: Vector) -> float:
 
 
 CASE_RULES: Final[dict[str, Callable[[Vector], float]]] = {
-    "mean_log_odds": lambda p: float(sigmoid((np.log(p) - np.log1p(-p)).mean(keepdims=True))[0]),
+    _IN_USE: lambda p: float(sigmoid((np.log(p) - np.log1p(-p)).mean(keepdims=True))[0]),
     "mean_probability": lambda p: float(p.mean()),
     "median_probability": lambda p: float(np.median(p)),
     "largest_probability": lambda p: float(p.max()),
@@ -35,23 +37,29 @@ CASE_RULES: Final[dict[str, Callable[[Vector], float]]] = {
 
 
 def units_by_rule(images: Images, group: NDArray[np.int64], name: str) -> Units:
-    """Return the cases, scored by a rule, each called by a threshold that other groups of cases chose.
+    """Return the cases, scored by a rule.
 
-    The threshold is that of the largest balanced accuracy: no rule is judged at a threshold made for another.
+    The first rule is the one in use, with its own threshold. The others are called by the threshold of the largest
+    balanced accuracy in other groups of cases, or at 0.5 where there is only one group.
 
     Args:
         images: n images of the binary task.
         group: shape (n,), by which cases are judged by one another; that of a case is its first image's.
         name: key of `CASE_RULES`.
     """
-    per_image = np.clip(sigmoid(images.uncalibrated[:, 0]), 1e-9, 1 - 1e-9)
     cases = units_of(images, "case")
+    if name == _IN_USE:
+        return cases
+    per_image = np.clip(sigmoid(images.uncalibrated[:, 0]), 1e-9, 1 - 1e-9)
     keys, first, inverse = np.unique(images.case * 2 + images.true, return_index=True, return_inverse=True)
     score = np.array([CASE_RULES[name](per_image[inverse == unit]) for unit in range(len(keys))])
-    own = group[first]
-    predicted = np.zeros(len(cases), dtype=np.int64)
-    for value in np.unique(own):
-        others = own != value if len(np.unique(own)) > 1 else np.ones(len(own), bool)
-        threshold = choose_threshold(score[others], cases.malignant[others], _BEST)
-        predicted[own == value] = score[own == value] >= threshold
-    return replace(cases, score=score, predicted=predicted)
+    return replace(cases, score=score, predicted=_called(score, cases.malignant, group[first]))
+
+
+def _called(score: Vector, malignant: NDArray[np.bool_], group: NDArray[np.int64]) -> NDArray[np.int64]:
+    groups = np.unique(group)
+    predicted = (score >= 0.5).astype(np.int64)
+    for value in groups if len(groups) > 1 else ():
+        own = group == value
+        predicted[own] = score[own] >= choose_threshold(score[~own], malignant[~own], _BEST)
+    return predicted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -47,17 +48,35 @@ def case_multiplicities(
         yield np.bincount(cells.ravel(), minlength=rows * cases).reshape(rows, cases).astype(np.float64)
 
 
-def percentile_interval(values: NDArray[np.float64]) -> Interval:
-    """Return the central 95 % of bootstrap values, shape (replicates,).
+def percentile_interval(values: NDArray[np.float64], *, cases: int) -> Interval:
+    """Return the expanded central 95 % of bootstrap values, shape (replicates,).
+
+    The plain percentiles of a bootstrap of few cases are too narrow, as a normal quantile is in place of Student's;
+    these reach as much further out (Hesterberg, The American Statistician 69:371-386, 2015). What is left is that of
+    percentiles: with a dozen cases about nine in ten such intervals hold the truth (tests/evaluation shows how many).
 
     Replicates in which the metric is undefined (NaN) are left out; where they are more than one in twenty, or there are
     no replicates, there is no interval.
+
+    Args:
+        values: the metric in every replicate.
+        cases: fewest cases of a class that was drawn from, at least 2.
     """
     defined = values[~np.isnan(values)]
     if not defined.size or defined.size < (1 - _MOST_UNDEFINED) * values.size:
         return None
-    low, high = np.quantile(defined, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    tail = _expanded_tail(cases)
+    low, high = np.quantile(defined, [tail, 1 - tail])
     return float(low), float(high)
+
+
+@cache
+def _expanded_tail(cases: int) -> float:
+    """Return how much of the bootstrap values is left out on each side."""
+    from scipy.special import ndtr, stdtrit
+
+    freedom = max(cases, 2) - 1
+    return float(ndtr(stdtrit(freedom, (1 - CONFIDENCE) / 2) * np.sqrt((freedom + 1) / freedom)))
 
 
 def clopper_pearson(successes: int, trials: int) -> Interval:

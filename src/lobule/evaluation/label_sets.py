@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from lobule.evaluation.decision.conformal import SCORE
 from lobule.evaluation.levels import Units
 from lobule.evaluation.measures import Rule
 from lobule.evaluation.sums import divide, weighted_sums
+from lobule.taxonomy import LABELS
 
-__all__ = ["label_set_rules", "label_set_shares", "label_set_values"]
+__all__ = ["label_set_rules", "label_set_shares", "label_set_values", "wrong_verdicts"]
 
 Values = dict[str, NDArray[np.float64]]
 
@@ -56,7 +58,42 @@ def label_set_shares(units: Units) -> dict[str, Any]:
         name: float(f"{(fits[known] == wanted).all(axis=1).sum() / n:.9g}") if n else None
         for name, wanted in sets.items()
     }
-    return {"shares": shares, "without_set": int((~known).sum()), "score": SCORE}
+    return {"shares": shares, "verdicts": _verdicts(units), "without_set": int((~known).sum()), "score": SCORE}
+
+
+def wrong_verdicts(units: Units) -> tuple[Rule, Callable[[NDArray[np.float64]], Values]]:
+    """Return how often a verdict of benign or malignant is wrong: what it counts, and its values in r replicates."""
+    said = _certain(units)
+    wrong = said & (units.predicted != units.true)
+    columns = np.stack([said, wrong], axis=1).astype(np.float64)
+
+    def values_of(multiplicity: NDArray[np.float64]) -> Values:
+        total, errors = weighted_sums(units.case, columns, multiplicity).T
+        return {"wrong_verdicts": divide(errors, total)}
+
+    return Rule("wrong_verdicts", said, (said,), proportion=True, right=wrong), values_of
+
+
+def _verdicts(units: Units) -> dict[str, dict[str, int]]:
+    """Return how many units of each label got which verdict, refusals aside."""
+    said = _certain(units)
+    return {
+        label: {
+            **{
+                name: int((said & (units.true == true) & (units.predicted == called)).sum())
+                for called, name in enumerate(LABELS)
+            },
+            "uncertain": int((~said & (units.true == true)).sum()),
+        }
+        for true, label in enumerate(LABELS)
+    }
+
+
+def _certain(units: Units) -> NDArray[np.bool_]:
+    """Return which units get a label as their verdict: the threshold's alone fits, or there are no sets."""
+    fits = np.nan_to_num(units.fits)
+    alone = (fits.sum(axis=1) == 1) & (fits[np.arange(len(units)), units.predicted] == 1)
+    return np.asarray(alone | ~_has_set(units), dtype=bool)
 
 
 def _masks(units: Units) -> dict[str, NDArray[np.bool_]]:

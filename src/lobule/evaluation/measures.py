@@ -18,11 +18,12 @@ from lobule.evaluation.intervals import (
 )
 from lobule.evaluation.levels import Units
 
-__all__ = ["Measure", "Rule", "ValuesOf", "binary_rules", "class_rules", "measure", "subtype_rules"]
+__all__ = ["Measure", "Rule", "ValuesOf", "binary_rules", "class_rules", "fewest_cases", "measure", "subtype_rules"]
 
 Mask = NDArray[np.bool_]
 ValuesOf = Callable[[NDArray[np.float64]], dict[str, NDArray[np.float64]]]
 
+_NEGLIGIBLE: Final = 1e-9
 _WEIGHTS_AT_ONCE: Final = 2_000_000
 
 
@@ -47,6 +48,7 @@ class Rule:
         needed: masks of shape (n,); each must hold `MIN_CASES` cases for an interval.
         proportion: whether the metric is the share of counted units that are right.
         right: shape (n,), which units are right; None: those whose class was predicted.
+        has_interval: False for a metric whose bootstrap is biased, such as the calibration error.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Rule:
     needed: Sequence[Mask]
     proportion: bool = False
     right: Mask | None = None
+    has_interval: bool = True
 
 
 def binary_rules(units: Units) -> list[Rule]:
@@ -61,10 +64,11 @@ def binary_rules(units: Units) -> list[Rule]:
     every, malignant = np.ones(len(units), bool), units.malignant
     both = (malignant, ~malignant)
     ranked = [Rule(name, every, both) for name in ("auroc", "average_precision", "balanced_accuracy", "f1", "mcc")]
-    pooled = [Rule(name, every, (every,)) for name in ("brier", "log_loss", "ece", "patient_recognition_rate")]
+    pooled = [Rule(name, every, (every,)) for name in ("brier", "log_loss", "patient_recognition_rate")]
     return [
         *ranked,
         *pooled,
+        Rule("ece", every, (every,), has_interval=False),
         Rule("accuracy", every, (every,), proportion=True),
         Rule("precision", units.predicted == 1, both, proportion=True),
         Rule("recall", malignant, (malignant,), proportion=True),
@@ -133,13 +137,21 @@ def _measured(units: Units, rule: Rule, value: float, replicates: NDArray[np.flo
     )
 
 
+def fewest_cases(units: Units, rule: Rule) -> int:
+    """Return the fewest cases among what a metric needs; 0 where it may have no interval."""
+    fewest = min(units.n_cases(mask) for mask in rule.needed)
+    return fewest if rule.has_interval and fewest >= MIN_CASES else 0
+
+
 def _interval(units: Units, rule: Rule, replicates: NDArray[np.float64]) -> Interval:
-    if any(units.n_cases(mask) < MIN_CASES for mask in rule.needed):
+    if not (cases := fewest_cases(units, rule)):
         return None
     if rule.proportion and units.level == "case":
         right = units.true == units.predicted if rule.right is None else rule.right
         return clopper_pearson(int((rule.counted & right).sum()), int(rule.counted.sum()))
-    return percentile_interval(replicates)
+    bounds = percentile_interval(replicates, cases=cases)
+    # Where no draw differs from the next (no error was made), resampling knows nothing.
+    return None if bounds is None or bounds[1] - bounds[0] < _NEGLIGIBLE else bounds
 
 
 def _rounded(value: float) -> float:

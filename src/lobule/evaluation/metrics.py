@@ -90,6 +90,7 @@ def evaluate(
     bootstrap: int = 2000,
     seed: int = 0,
     in_full: bool = True,
+    keep_given: bool = True,
     progress: Progress | None = None,
 ) -> Metrics:
     """Score predictions for both tasks.
@@ -110,6 +111,7 @@ def evaluate(
         bootstrap: number of replicates; 0 leaves only the exact intervals.
         seed: fixes the draws.
         in_full: False leaves out calibration, label sets and rules for cases: enough for a control.
+        keep_given: whether the labels of rows that were decided elsewhere (protocol `predict`) stand; see `decide`.
         progress: told after each protocol and level.
 
     Returns:
@@ -121,7 +123,7 @@ def evaluate(
     """
     if bootstrap < 0:
         raise ConfigError(f"bootstrap: a number of replicates of at least 0 is needed; received {bootstrap}")
-    decisions = decide(predictions, decision)
+    decisions = decide(predictions, decision, keep_given=keep_given)
     settings = Scoring(bootstrap, seed, scorable_subtypes(predictions.frame), in_full)
     parts = [
         (task, protocol, images_of(predictions, task, protocol, decisions=decisions))

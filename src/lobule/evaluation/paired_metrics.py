@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule.evaluation.binary import binary_values
-from lobule.evaluation.intervals import MIN_CASES, Interval, percentile_interval
+from lobule.evaluation.intervals import Interval, percentile_interval
 from lobule.evaluation.levels import LEVELS, Level, Units
-from lobule.evaluation.measures import Measure, Rule, ValuesOf, binary_rules, subtype_rules
+from lobule.evaluation.measures import Measure, Rule, ValuesOf, binary_rules, fewest_cases, subtype_rules
 from lobule.evaluation.pairs import CaseDraws, Pair
 from lobule.evaluation.schema import metric_names
 from lobule.evaluation.simultaneous import NEGLIGIBLE
@@ -36,6 +36,7 @@ class PairedMetric:
         replicates: shape (r,), its difference in every draw of cases; empty where no interval may be given.
         n_images: images that the metric is about, for one model or the other.
         n_cases: their cases.
+        fewest_cases: of a class that the metric needs; 0 where no interval may be given.
     """
 
     task: Task
@@ -46,6 +47,7 @@ class PairedMetric:
     replicates: NDArray[np.float64]
     n_images: int
     n_cases: int
+    fewest_cases: int
 
     @property
     def difference(self) -> float:
@@ -55,7 +57,9 @@ class PairedMetric:
     @property
     def interval(self) -> Interval:
         """The 95 % interval of the difference alone, None where there is none."""
-        return None if np.isnan(self.difference) else percentile_interval(self.replicates)
+        if np.isnan(self.difference) or not self.fewest_cases:
+            return None
+        return percentile_interval(self.replicates, cases=self.fewest_cases)
 
     def measure(self) -> Measure:
         """Return the difference as it stands in metrics.json."""
@@ -99,16 +103,17 @@ def _level_lines(pair: Pair, level: Level, draws: CaseDraws, scorable: NDArray[n
     rules_a, rules_b = ({rule.name: rule for rule in _rules(units, scorable)} for units in (a, b))
     for column, name in enumerate(names):
         counted = rules_a[name].counted | rules_b[name].counted
-        enough = all(a.n_cases(mask) >= MIN_CASES for mask in rules_a[name].needed)
+        fewest = fewest_cases(a, rules_a[name])
         yield PairedMetric(
             task=pair.task,
             level=level,
             name=name,
             a=float(point_a[name][0]),
             b=float(point_b[name][0]),
-            replicates=replicates[:, column] if enough else np.empty(0),
+            replicates=replicates[:, column] if fewest else np.empty(0),
             n_images=a.n_images(counted),
             n_cases=a.n_cases(counted),
+            fewest_cases=fewest,
         )
 
 

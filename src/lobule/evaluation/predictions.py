@@ -37,6 +37,7 @@ __all__ = [
 Protocol = Literal["holdout", "folds", "predict"]
 _MANIFEST_COLUMNS: Final = PREDICTION_COLUMNS[:8]
 _SMALLEST_ODDS: Final = 1e-9
+_ROUNDING: Final = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +197,21 @@ def _fill(frame: pd.DataFrame) -> pd.DataFrame:
     filled = checked.frame.copy()
     for task in TASKS:
         _fill_task(filled, checked, task)
+    _check_order(filled)
     return _complete(filled, keep=known)
+
+
+def _check_order(frame: pd.DataFrame) -> None:
+    """Refuse given logits that rank images otherwise than the given probabilities do."""
+    given = frame[(frame["protocol"] == "predict") & frame["prob_malignant"].notna()]
+    ordered = given.sort_values(["logit_malignant", "prob_malignant"], kind="stable")
+    falling = np.flatnonzero(np.diff(ordered["prob_malignant"].to_numpy(dtype=np.float64)) < -_ROUNDING)
+    if len(falling):
+        one, other = ordered["image_id"].iloc[[falling[0], falling[0] + 1]]
+        raise DataError(
+            f"predictions: logit_malignant and prob_malignant contradict each other: {one!r} has a lower logit and a "
+            f"higher probability than {other!r}; leave out the column that is wrong"
+        )
 
 
 def _fill_task(frame: pd.DataFrame, checked: Predictions, task: Task) -> None:

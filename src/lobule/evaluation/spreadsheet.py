@@ -14,7 +14,7 @@ import pandas as pd
 from lobule.data.breakhis import IMAGE_EXTENSIONS, BreakHisName, parse_name
 from lobule.errors import DataError
 from lobule.evaluation.columns import PREDICTION_COLUMNS
-from lobule.taxonomy import LABEL_OF_SUBTYPE
+from lobule.taxonomy import LABEL_OF_SUBTYPE, SUBTYPE_OF_CODE
 
 __all__ = ["read_spreadsheet"]
 
@@ -29,18 +29,20 @@ _ALSO_CALLED: Final = {
     "case": "case_id",
     "patient": "patient_id",
     "p_malignant": "prob_malignant",
+    "malignant": "prob_malignant",
     "probability_malignant": "prob_malignant",
     "probability": "prob_malignant",
 }
+_NUMBERS: Final = {name for name in PREDICTION_COLUMNS if name.startswith(("prob_", "logit_")) or name == "novelty"}
 _CLASS_COLUMNS: Final = ("label", "subtype", "pred_label", "pred_subtype")
 _TOLD_BY_NAMES: Final = ("case_id", "patient_id", "label", "subtype", "magnification")
-_DECIMAL_COMMA: Final = re.compile(r"([-+]?\d+),(\d+)((?:[eE][-+]?\d+)?)")
+_DECIMAL_COMMA: Final = re.compile(r"^([-+]?\d+),(\d+)((?:[eE][-+]?\d+)?)$")
 
 
 def read_spreadsheet(path: Path) -> pd.DataFrame:
     """Read a table of predictions as text, with the columns and cells that `Predictions` expects.
 
-    Separators may be commas, semicolons or tabs (with the latter two, numbers may have decimal commas); the file may be
+    Separators may be commas, semicolons or tabs, numbers may have decimal commas; the file may be
     UTF-8, UTF-16 or Windows-1252. Headers and class names may have capitals and spaces; a few other headers are
     understood (`file` for `image_id`, `case`, `patient`, `probability`). Empty rows are dropped. Where all images have
     BreakHis names, what is missing of case, patient, label, subtype and magnification is read from them.
@@ -70,10 +72,11 @@ def read_spreadsheet(path: Path) -> pd.DataFrame:
         )
     if not {"prob_malignant", "logit_malignant"} & set(frame.columns):
         raise DataError(
-            f"predictions: {path} needs a column prob_malignant or logit_malignant; it has "
-            f"{', '.join(map(str, frame.columns))}. A column of predicted labels alone cannot be scored: its "
-            "probabilities are needed"
+            f"predictions: {path} needs a column prob_malignant (0 to 1) or logit_malignant; it has "
+            f"{', '.join(map(str, frame.columns))}. Predicted labels alone cannot be scored; a probability of benign "
+            "is 1 minus that of malignant"
         )
+    _check_percent(frame, path)
     return frame[[name for name in PREDICTION_COLUMNS if name in frame.columns]]
 
 
@@ -85,8 +88,7 @@ def _table(text: str, path: Path) -> pd.DataFrame:
     header = text.partition("\n")[0]
     separator = max(_SEPARATORS, key=header.count)
     frame = _parsed(text, separator, path).map(str.strip)
-    frame = frame[(frame != "").any(axis=1)].reset_index(drop=True)
-    return frame if separator == "," else frame.map(lambda cell: _DECIMAL_COMMA.sub(_point, cell))
+    return frame[(frame != "").any(axis=1)].reset_index(drop=True)
 
 
 def _parsed(text: str, separator: str, path: Path) -> pd.DataFrame:
@@ -96,9 +98,12 @@ def _parsed(text: str, separator: str, path: Path) -> pd.DataFrame:
         raise DataError(f"predictions: {path} cannot be read as a CSV file: {error}") from error
 
 
-def _point(match: re.Match[str]) -> str:
-    whole = match.group(0) == match.string
-    return f"{match[1]}.{match[2]}{match[3]}" if whole else match.group(0)
+def _check_percent(frame: pd.DataFrame, path: Path) -> None:
+    for name in _NUMBERS & set(frame.columns):
+        values = pd.to_numeric(frame[name], errors="coerce")
+        beyond = name.startswith("prob_") and bool(((values > 1) & (values <= 100)).any())
+        if beyond or frame[name].str.endswith("%").any():
+            raise DataError(f"predictions: {path}: column {name} seems to be in percent; divide it by 100")
 
 
 def _text(path: Path) -> str:
@@ -127,8 +132,11 @@ def _normalised(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     if twice := sorted({name for name in names if names.count(name) > 1 and name in PREDICTION_COLUMNS}):
         raise DataError(f"predictions: {path} has several columns that mean {', '.join(twice)}; leave one of each")
     frame = frame.set_axis(names, axis=1)
+    for name in _NUMBERS & set(names):
+        frame[name] = frame[name].str.replace(_DECIMAL_COMMA, r"\1.\2\3", regex=True)
     for name in _CLASS_COLUMNS:
         if name in frame.columns:
+            frame[name] = frame[name].replace(SUBTYPE_OF_CODE) if name.endswith("subtype") else frame[name]
             frame[name] = frame[name].str.lower().str.replace(r"[\s\-]+", "_", regex=True)
     if "magnification" in frame.columns:
         frame["magnification"] = frame["magnification"].str.removesuffix("X").str.removesuffix("x")

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobule.config import DecisionSettings
-from lobule.errors import ConfigError
+from lobule.errors import ConfigError, DataError
 from lobule.evaluation.columns import probability_columns
-from lobule.evaluation.decision.decide import decide, decided
+from lobule.evaluation.decision.decide import cases_in_several_folds, decide, decided
 from lobule.evaluation.decision.operating import Decisions
 from lobule.evaluation.predictions import Predictions, sigmoid
 from tests.evaluation.conftest import make_predictions
@@ -89,20 +89,53 @@ def test_given_predictions_keep_what_they_say() -> None:
     above = given_rows.loc[given_rows["prob_malignant"] >= 0.3, "prob_malignant"].min()
     assert below < point.threshold <= above
     assert point.label_sets.attainable
-    pd.testing.assert_frame_equal(decided(predictions, decisions).frame, predictions.frame)
+    frame = decided(predictions, decisions).frame
+    said = ["label_set", "verdict", "reason"]
+    pd.testing.assert_frame_equal(frame.drop(columns=said), predictions.frame.drop(columns=said))
+    assert (frame["label_set"] != "").any()
 
 
-def test_labels_that_follow_no_threshold_are_judged_at_one_half() -> None:
+def test_labels_that_follow_no_threshold_are_refused() -> None:
     given_rows = make_predictions(images=40, cases=24, protocol="predict").frame
-    mixed = np.where(np.arange(40) % 2, "malignant", "benign")
-    assert decide(Predictions(given_rows.assign(pred_label=mixed))).pooled.image.threshold == 0.5
+    mixed = Predictions(given_rows.assign(pred_label=np.where(np.arange(40) % 2, "malignant", "benign")))
+    with pytest.raises(DataError, match="pred_label follows no threshold"):
+        decide(mixed)
+    assert decide(mixed, keep_given=False).pooled.image.threshold > 0
+
+
+def test_given_rows_can_be_decided_anew() -> None:
+    predictions = Predictions(make_predictions(images=300, cases=60, protocol="predict").frame.assign(fold=np.nan))
+    strict = DecisionSettings(threshold="sensitivity:1.0")
+    decisions = decide(predictions, strict, keep_given=False)
+    frame = decided(predictions, decisions).frame
+    assert len({point.image.threshold for point in decisions.points[1:]}) > 1
+    malignant = frame["label"] == "malignant"
+    assert (frame["pred_label"][malignant] == "malignant").mean() > 0.95
+    np.testing.assert_array_equal(frame["prob_malignant"], predictions.frame["prob_malignant"])
+
+
+def test_folds_that_a_case_crosses_do_not_judge_it() -> None:
+    leaking = make_predictions(images=300, cases=60)
+    assert cases_in_several_folds(leaking) > 50
+    groups = pd.Series(decide(leaking).point_of).groupby(leaking.frame["case_id"]).nunique()
+    assert (groups == 1).all()
+    assert cases_in_several_folds(by_case()) == 0
+
+
+def test_sets_that_some_group_could_not_check_are_not_shipped() -> None:
+    predictions = by_case()
+    few = predictions.frame[predictions.frame["case_id"].isin([f"14-{k}" for k in range(20)])]
+    assert few[few["label"] == "benign"]["case_id"].nunique() >= 9
+    pooled = decide(Predictions(few)).pooled
+    assert not pooled.image.label_sets.attainable
+    assert pooled.image.label_sets.benign_cases >= 9
 
 
 def test_a_fixed_threshold_stands_everywhere() -> None:
     decisions = decide(by_case(), DecisionSettings(threshold="fixed:0.2"))
     assert {point.image.threshold for point in decisions.points[1:]} == {0.2}
     with pytest.raises(ConfigError):
-        decide(by_case(), DecisionSettings(threshold="best"))
+        decide(by_case(), DecisionSettings.model_construct(threshold="best", alpha=0.1))
 
 
 def test_decided_rows_say_what_their_points_say() -> None:

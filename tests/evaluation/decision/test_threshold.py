@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, recall_score
 
 from lobule.errors import ConfigError
-from lobule.evaluation.decision.threshold import ThresholdRule, choose_threshold, parse_rule
+from lobule.evaluation.decision.threshold import choose_threshold
+from lobule.threshold_rule import ThresholdRule, parse_rule
 
 _BALANCED = ThresholdRule("balanced_accuracy")
 
@@ -59,6 +60,7 @@ def test_with_one_class_nothing_can_be_chosen() -> None:
         ("balanced_accuracy", _BALANCED),
         ("sensitivity:0.95", ThresholdRule("sensitivity", 0.95)),
         (" fixed:0.3 ", ThresholdRule("fixed", 0.3)),
+        ("0.3", ThresholdRule("fixed", 0.3)),
     ],
 )
 def test_rules_are_read(text: str, rule: ThresholdRule) -> None:
@@ -70,5 +72,5 @@ def test_rules_are_read(text: str, rule: ThresholdRule) -> None:
     "text", ["", "best", "sensitivity", "sensitivity:2", "fixed:0", "fixed:1", "balanced_accuracy:1"]
 )
 def test_what_is_no_rule_is_named(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"decision\.threshold: allowed is balanced_accuracy"):
+    with pytest.raises(ConfigError, match="threshold: allowed is balanced_accuracy"):
         parse_rule(text)

@@ -17,7 +17,14 @@ def _point(benign: float | None, malignant: float | None, cases: int = 12) -> Op
     [
         (0.3, 0.5, 0.5, Verdict("benign", "benign", "benign", "")),
         (0.7, 0.5, 0.5, Verdict("malignant", "malignant", "malignant", "")),
-        (0.55, 0.5, 0.5, Verdict("benign", "malignant", "malignant", "")),
+        (
+            0.55,
+            0.5,
+            0.5,
+            Verdict(
+                "benign", "malignant", "uncertain", "uncertain: only one label fits, and the threshold gives the other"
+            ),
+        ),
         (0.5, 0.7, 0.7, Verdict("benign", "benign|malignant", "uncertain", "uncertain: both labels fit")),
         (0.5, 0.4, 0.4, Verdict("benign", "", "uncertain", "uncertain: neither label fits")),
         (0.6, None, 0.4, Verdict("malignant", "", "malignant", NO_GUARANTEE)),

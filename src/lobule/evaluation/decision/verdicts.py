@@ -16,6 +16,7 @@ __all__ = ["NO_GUARANTEE", "Verdict", "verdict_of", "verdicts_of"]
 NO_GUARANTEE: Final = "no label-set guarantee: too few cases"
 _NONE_FITS: Final = "uncertain: neither label fits"
 _BOTH_FIT: Final = "uncertain: both labels fit"
+_CONTRADICTED: Final = "uncertain: only one label fits, and the threshold gives the other"
 
 
 class Verdict(NamedTuple):
@@ -37,8 +38,9 @@ class Verdict(NamedTuple):
 def verdict_of(probability: float, point: OperatingPoint, *, refusal: str = "") -> Verdict:
     """Judge a probability.
 
-    A refused image is `not assessable`. Otherwise one fitting label is the verdict, none or two make it `uncertain`;
-    where label sets are unattainable, or nothing was calibrated, the threshold decides.
+    A refused image is `not assessable`. Otherwise one fitting label is the verdict if the threshold says the same;
+    none, two, or one that the threshold contradicts make it `uncertain`. Where label sets are unattainable, or nothing
+    was calibrated, the threshold decides.
 
     Args:
         probability: P(malignant), after temperature, 0 to 1.
@@ -52,9 +54,9 @@ def verdict_of(probability: float, point: OperatingPoint, *, refusal: str = "") 
         return Verdict(label, shown, "not assessable", refusal)
     if fitting is None:
         return Verdict(label, "", label, NO_GUARANTEE if point.label_sets.calibrated else "")
-    if len(fitting) == 1:
-        return Verdict(label, shown, fitting[0], "")
-    return Verdict(label, shown, "uncertain", _BOTH_FIT if fitting else _NONE_FITS)
+    if fitting == (label,):
+        return Verdict(label, shown, label, "")
+    return Verdict(label, shown, "uncertain", (_NONE_FITS, _CONTRADICTED, _BOTH_FIT)[len(fitting)])
 
 
 def verdicts_of(
