@@ -29,6 +29,7 @@ _ORDER = (
     ("assessment",),
     ("pipeline", "rescore"),
     ("demo", "doctor"),
+    ("bench",),
     ("cli",),
 )
 _RANK = {room: rank for rank, rooms in enumerate(_ORDER) for room in rooms}

@@ -28,6 +28,7 @@ _COMMANDS = [
     ["compare"],
     ["predict"],
     ["export"],
+    ["bench"],
 ]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import lobule
+from lobule.cli.bench import bench
 from lobule.cli.compare import compare
 from lobule.cli.console import warn
 from lobule.cli.data import data_app
@@ -42,6 +43,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(predict)
 app.command()(export)
+app.command()(bench)
 
 
 def _version(wanted: bool) -> None:

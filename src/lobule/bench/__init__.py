@@ -1,0 +1,1 @@
+"""Lobule beside what a user would pick instead, measured in one run; one file a question."""

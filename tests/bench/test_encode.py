@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lobule.bench.encode import bench_encode
+from lobule.bench.machine import cores, machine
+from lobule.bench.rivals import encoding_rivals
+from lobule.bench.setup import Setup
+from lobule.features.build import build_spec
+from lobule.features.keras_engine import KerasEngine
+from lobule.features.spec import encoder_spec
+from lobule.provenance import cache_folder
+
+pytestmark = pytest.mark.keras
+
+
+def test_rates_are_positive_and_ratios_follow_from_them(tiny: Setup) -> None:
+    cache = cache_folder()
+    result = bench_encode(tiny)
+    medians = {series.name: series.median for series in result.series}
+    ratios = {ratio.name: ratio.value for ratio in result.ratios}
+    assert all(math.isfinite(value) and value > 0 for value in [*medians.values(), *ratios.values()])
+    assert ratios["encode_vs_keras_predict"] == medians["encode"] / medians["keras_predict"]
+    assert ratios["encode_vs_keras_jit"] == medians["encode"] / medians["keras_jit"]
+    possible = 1 / (1 / medians["engine"] + medians["prepare"] / cores())
+    assert ratios["encode_efficiency"] == pytest.approx(medians["encode"] / possible)
+    assert ratios["engine_vs_matmul_peak"] == medians["engine"] * medians["macs_an_image"] / medians["matmul_f32"]
+    assert medians["macs_an_image"] == 8 * 8 * 5 * 5 * 3 * 8
+    assert ("matmul_bf16" in medians) == ("BF16" in machine()["precisions"])
+    assert result.workload["images"].startswith("8 images: 4 140x92 PNG, 4 224x224 PNG")
+    assert result.workload["weights"].startswith("none")
+    assert cache_folder() == cache
+
+
+def test_what_is_not_installed_is_named_with_the_line_that_brings_it(tiny: Setup, tmp_path: Path) -> None:
+    spec = encoder_spec(tiny.features, seed=0)
+    found, skipped = encoding_rivals(build_spec(spec), "tiny", tmp_path)
+    assert {rival.name for rival in found} | {each.name for each in skipped} == {
+        "keras_predict",
+        "keras_jit",
+        "onnxruntime",
+        "torch",
+    }
+    for each in skipped:
+        assert each.remedy.startswith(("pip install ", "torchvision is compared"))
+
+
+def test_rivals_give_the_features_of_the_reference(tiny: Setup, tmp_path: Path) -> None:
+    spec = encoder_spec(tiny.features, seed=0)
+    images = np.random.default_rng(0).integers(0, 256, (35, 32, 32, 3), dtype=np.uint8)
+    expected = KerasEngine(spec).encode(images)
+    found, _ = encoding_rivals(build_spec(spec), "tiny", tmp_path)
+    for rival in found:
+        rival.warm_up(images.astype(np.float32))
+        given = rival.encode(images.astype(np.float32))
+        features = np.concatenate(given) if isinstance(given, list) else given
+        np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("missing", "line"), [("torch", "pip install torch"), ("tf2onnx", "pip install tf2onnx")])
+def test_a_missing_package_is_the_only_one_asked_for(
+    tiny: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str, line: str
+) -> None:
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else name)
+    monkeypatch.setattr("lobule.bench.rivals._onnxruntime", lambda *arguments: len)
+    _, skipped = encoding_rivals(build_spec(encoder_spec(tiny.features, seed=0)), "tiny", tmp_path)
+    assert line in [each.remedy for each in skipped]
