@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import math
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 
 from lobule.bench.encode import bench_encode
 from lobule.bench.machine import cores, machine
-from lobule.bench.rivals import encoding_rivals
+from lobule.bench.rivals import TorchProcess, encoding_rivals
 from lobule.bench.setup import Setup
+from lobule.errors import RunError
 from lobule.features.build import build_spec
 from lobule.features.keras_engine import KerasEngine
 from lobule.features.spec import encoder_spec
@@ -38,7 +40,8 @@ def test_rates_are_positive_and_ratios_follow_from_them(tiny: Setup) -> None:
 
 def test_what_is_not_installed_is_named_with_the_line_that_brings_it(tiny: Setup, tmp_path: Path) -> None:
     spec = encoder_spec(tiny.features, seed=0)
-    found, skipped = encoding_rivals(build_spec(spec), "tiny", tmp_path)
+    images = np.zeros((2, 32, 32, 3), np.float32)
+    found, skipped = encoding_rivals(build_spec(spec), "tiny", images, folder=tmp_path)
     assert {rival.name for rival in found} | {each.name for each in skipped} == {
         "keras_predict",
         "keras_jit",
@@ -53,9 +56,10 @@ def test_rivals_give_the_features_of_the_reference(tiny: Setup, tmp_path: Path) 
     spec = encoder_spec(tiny.features, seed=0)
     images = np.random.default_rng(0).integers(0, 256, (35, 32, 32, 3), dtype=np.uint8)
     expected = KerasEngine(spec).encode(images)
-    found, _ = encoding_rivals(build_spec(spec), "tiny", tmp_path)
+    found, _ = encoding_rivals(build_spec(spec), "tiny", images.astype(np.float32), folder=tmp_path)
     for rival in found:
-        rival.warm_up(images.astype(np.float32))
+        assert rival.seconds() > 0
+        assert rival.encode is not None
         given = rival.encode(images.astype(np.float32))
         features = np.concatenate(given) if isinstance(given, list) else given
         np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-4)
@@ -65,9 +69,26 @@ def test_rivals_give_the_features_of_the_reference(tiny: Setup, tmp_path: Path) 
 def test_a_missing_package_is_the_only_one_asked_for(
     tiny: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str, line: str
 ) -> None:
-    import importlib.util
-
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else name)
     monkeypatch.setattr("lobule.bench.rivals._onnxruntime", lambda *arguments: len)
-    _, skipped = encoding_rivals(build_spec(encoder_spec(tiny.features, seed=0)), "tiny", tmp_path)
+    images = np.zeros((2, 32, 32, 3), np.float32)
+    _, skipped = encoding_rivals(build_spec(encoder_spec(tiny.features, seed=0)), "tiny", images, folder=tmp_path)
     assert line in [each.remedy for each in skipped]
+
+
+def test_a_process_that_cannot_run_is_said(tmp_path: Path) -> None:
+    process = TorchProcess("no_such_network", tmp_path / "missing.npy")
+    with pytest.raises(RunError, match="torch: its process ended: "):
+        process.seconds()
+    process.close()
+
+
+@pytest.mark.slow
+def test_a_process_with_torch_measures_again_and_again(tmp_path: Path) -> None:
+    for package in ("torch", "torchvision"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    np.save(tmp_path / "images.npy", np.zeros((3, 32, 32, 3), np.float32))
+    process = TorchProcess("mobilenet_v2", tmp_path / "images.npy")
+    assert min(process.seconds(), process.seconds()) > 0
+    process.close()

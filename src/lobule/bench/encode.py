@@ -6,17 +6,17 @@ import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lobule.bench.arithmetic import PEAK_SIDE, multiply_accumulates, product_peak
 from lobule.bench.clock import alternately, seconds_of
 from lobule.bench.machine import cores, precisions
 from lobule.bench.results import Ratio, Result, Series, Skipped
-from lobule.bench.rivals import encoding_rivals
+from lobule.bench.rivals import Rival, encoding_rivals
 from lobule.bench.setup import Setup, fresh_cache
 from lobule.bench.workload import Workload, prepare, squashed_arrays, workload_of
 from lobule.data.images import decode
@@ -51,8 +51,8 @@ class _Bench:
     spec: EncoderSpec
     engine: Engine
     workload: Workload
-    pixels: NDArray[np.uint8]
     contenders: dict[str, Callable[[], float]]
+    rivals: Sequence[Rival]
     skipped: Sequence[Skipped]
     macs: int
 
@@ -71,8 +71,7 @@ def bench_encode(setup: Setup, *, progress: Progress = silent) -> Result:
         spec = encoder_spec(setup.features, seed=setup.seed)
         written = seconds_of(lambda: open_engine(spec))
         bench = _prepared(setup, spec, scratch, progress)
-        rounds = setup.rounds(3)
-        values = alternately(bench.contenders, repeats=rounds, progress=progress)
+        values = _measured(bench, progress)
         png = _decode_seconds(bench.workload)
     return _result(bench, values, graph_seconds=written, png_seconds=png)
 
@@ -91,18 +90,25 @@ def _prepared(setup: Setup, spec: EncoderSpec, scratch: Path, progress: Progress
         "prepare": lambda: _prepare_core_seconds(workload, engine.input_size),
         **_peaks(setup, engine),
     }
-    rivals, skipped = encoding_rivals(model, spec.backbone, scratch)
-    arrays = pixels.astype(np.float32)
     engine.encode(pixels[:4])
-    for rival in rivals:
-        progress(f"warming up {rival.name}", 0, 1)
-        rival.warm_up(arrays)
-        contenders[rival.name] = _rate(rival.encode, arrays)
-    return _Bench(setup, spec, engine, workload, pixels, contenders, skipped, macs)
+    progress("warming up rivals", 0, 1)
+    rivals, skipped = encoding_rivals(model, spec.backbone, pixels.astype(np.float32), folder=scratch)
+    progress("warming up rivals", 1, 1)
+    return _Bench(setup, spec, engine, workload, contenders, rivals, skipped, macs)
 
 
-def _rate(encode: Callable[[NDArray[np.float32]], Any], images: NDArray[np.float32]) -> Callable[[], float]:
-    return lambda: len(images) / seconds_of(lambda: encode(images))
+def _measured(bench: _Bench, progress: Progress) -> dict[str, tuple[float, ...]]:
+    images = len(bench.workload.manifest)
+    rivals = {rival.name: partial(_rate, rival, images) for rival in bench.rivals}
+    try:
+        return alternately({**bench.contenders, **rivals}, repeats=bench.setup.rounds(3), progress=progress)
+    finally:
+        for rival in bench.rivals:
+            rival.close()
+
+
+def _rate(rival: Rival, images: int) -> float:
+    return images / rival.seconds()
 
 
 def _encode_seconds(workload: Workload, setup: Setup) -> float:

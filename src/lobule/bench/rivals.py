@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,33 +15,73 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lobule.bench.clock import seconds_of
 from lobule.bench.machine import cores
 from lobule.bench.results import Skipped
+from lobule.errors import RunError
 from lobule.features.keras_runtime import import_keras
 
-__all__ = ["BATCH", "Rival", "encoding_rivals", "features_model"]
+__all__ = ["BATCH", "Rival", "TorchProcess", "encoding_rivals", "features_model"]
 
 BATCH: Final = 32
 _TORCH_NETWORKS: Final = ("vgg16", "densenet121", "mobilenet_v2")
 
-_Encode = Callable[[NDArray[np.float32]], Any]
+_Images = NDArray[np.float32]
+_Encode = Callable[[_Images], Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Rival:
-    """Another way from arrays to features.
+    """Another way from arrays to features, warm.
 
     Attributes:
         name: of its series.
-        encode: takes images (n, S, S, 3) RGB 0..255; returns features (n, D), or something of that size.
+        seconds: encodes all images; returns the seconds that took.
+        encode: the work itself, features (n, D) of images (n, S, S, 3) whole or by batches; None in another process.
+        close: ends what was started for it.
     """
 
     name: str
-    encode: _Encode
+    seconds: Callable[[], float]
+    encode: _Encode | None = None
+    close: Callable[[], object] = bool
 
-    def warm_up(self, images: NDArray[np.float32]) -> None:
-        """Run it once on every size of batch that these images make."""
-        self.encode(images[: min(len(images), BATCH) + len(images) % BATCH])
+    @classmethod
+    def of(cls, name: str, encode: _Encode, images: _Images) -> Rival:
+        """Return a rival in this process, run once on every size of batch that the images make."""
+        encode(images[: min(len(images), BATCH) + len(images) % BATCH])
+        return cls(name, lambda: seconds_of(lambda: encode(images)), encode)
+
+
+def encoding_rivals(model: Any, backbone: str, images: _Images, *, folder: Path) -> tuple[list[Rival], list[Skipped]]:
+    """Return every rival that is installed, in single precision, and the line that brings each of the others.
+
+    Args:
+        model: the backbone's Keras model, see `lobule.features.build`.
+        backbone: its name.
+        images: (n, S, S, 3) RGB 0..255.
+        folder: scratch, for the exported graph and for images that go to another process.
+    """
+    plain = features_model(model)
+    found = [
+        Rival.of("keras_predict", _predicting(plain), images),
+        Rival.of("keras_jit", _predicting(features_model(model, jit=True)), images),
+    ]
+    skipped = []
+    for name, needed, make in (
+        ("onnxruntime", ("onnxruntime", "onnx", "tf2onnx"), partial(_onnxruntime, plain, images, folder)),
+        ("torch", ("torch", "torchvision"), partial(_torch, backbone, images, folder)),
+    ):
+        if missing := [package for package in needed if importlib.util.find_spec(package) is None]:
+            skipped.append(Skipped(name, f"pip install {' '.join(missing)}"))
+        elif name == "torch" and backbone not in _TORCH_NETWORKS:
+            skipped.append(Skipped(name, f"torchvision is compared with {', '.join(_TORCH_NETWORKS)} only"))
+        else:
+            try:
+                found.append(make())
+            except RunError as error:
+                skipped.append(Skipped(name, str(error)))
+    return found, skipped
 
 
 def features_model(model: Any, *, jit: bool | Literal["auto"] = "auto") -> Any:
@@ -54,62 +96,73 @@ def features_model(model: Any, *, jit: bool | Literal["auto"] = "auto") -> Any:
     return part
 
 
-def encoding_rivals(model: Any, backbone: str, folder: Path) -> tuple[list[Rival], list[Skipped]]:
-    """Return every rival that is installed, in single precision, and the line that brings each of the others.
-
-    Args:
-        model: the backbone's Keras model, see `lobule.features.build`.
-        backbone: its name.
-        folder: scratch, for the exported graph.
-    """
-    kinds: tuple[tuple[str, bool | Literal["auto"]], ...] = (("keras_predict", "auto"), ("keras_jit", True))
-    found = [
-        Rival(name, partial(features_model(model, jit=jit).predict, batch_size=BATCH, verbose=0)) for name, jit in kinds
-    ]
-    skipped = []
-    for name, needed, make in (
-        ("onnxruntime", ("onnxruntime", "onnx", "tf2onnx"), partial(_onnxruntime, model, folder)),
-        ("torch", ("torch", "torchvision"), partial(_torch, backbone)),
-    ):
-        if missing := [package for package in needed if importlib.util.find_spec(package) is None]:
-            skipped.append(Skipped(name, f"pip install {' '.join(missing)}"))
-        elif name == "torch" and backbone not in _TORCH_NETWORKS:
-            skipped.append(Skipped(name, f"torchvision is compared with {', '.join(_TORCH_NETWORKS)} only"))
-        else:
-            found.append(Rival(name, make()))
-    return found, skipped
+def _predicting(model: Any) -> _Encode:
+    return partial(model.predict, batch_size=BATCH, verbose=0)
 
 
-def _onnxruntime(model: Any, folder: Path) -> _Encode:
+def _onnxruntime(model: Any, images: _Images, folder: Path) -> Rival:
     onnxruntime = importlib.import_module("onnxruntime")
     graph = folder / "features.onnx"
-    part = features_model(model)
-    part(np.zeros((1, *part.input.shape[1:]), np.float32))  # Keras exports only what was called once.
+    model(images[:1])  # Keras exports only what was called once.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of tf2onnx, about NumPy
-        part.export(graph, format="onnx", verbose=False)
+        model.export(graph, format="onnx", verbose=False)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = cores()
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    return lambda images: [session.run(None, {name: batch})[0] for batch in _batches(images)]
+
+    def encode(images: _Images) -> list[Any]:
+        batches = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
+        return [session.run(None, {name: batch})[0] for batch in batches]
+
+    return Rival.of("onnxruntime", encode, images)
 
 
-def _torch(backbone: str) -> _Encode:
-    """Return torchvision's network of the same name with random weights, eager, channels last."""
-    torch, models = importlib.import_module("torch"), importlib.import_module("torchvision.models")
-    torch.set_num_threads(cores())
-    network = getattr(models, backbone)(weights=None).features.eval().to(memory_format=torch.channels_last)
-
-    def encode(images: NDArray[np.float32]) -> list[Any]:
-        with torch.inference_mode():
-            return [
-                network(torch.from_numpy(batch).permute(0, 3, 1, 2)).mean(dim=(2, 3)).numpy()
-                for batch in _batches(images)
-            ]
-
-    return encode
+def _torch(backbone: str, images: _Images, folder: Path) -> Rival:
+    file = folder / "images.npy"
+    np.save(file, images)
+    process = TorchProcess(backbone, file)
+    process.seconds()
+    return Rival("torch", process.seconds, close=process.close)
 
 
-def _batches(images: NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
-    return [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+class TorchProcess:
+    """A process that runs a network of torchvision whenever it is asked; see `lobule.bench.torch_child`.
+
+    Args:
+        network: its name.
+        images: .npy file of (n, S, S, 3) float32.
+    """
+
+    def __init__(self, network: str, images: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "lobule.bench.torch_child", network, str(images), str(cores())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def seconds(self) -> float:
+        """Return the seconds of one pass over all images.
+
+        Raises:
+            RunError: the process has ended.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # What it said before it ended is read below.
+        if answer := self._process.stdout.readline():
+            return float(answer)
+        _, errors = self._process.communicate()
+        raise RunError(f"torch: its process ended: {next(iter(reversed(errors.strip().splitlines())), 'no output')}")
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process.poll() is None:
+            self._process.communicate()

@@ -93,7 +93,7 @@ def _show_result(result: Result) -> None:
     show_table(result.question, ("measured", "median", "lowest", "highest", "unit", "times"), _rows(result.series))
     show_table("ratios", ("ratio", "value", "target", "", "is"), [_ratio_row(ratio) for ratio in result.ratios])
     for rival in result.skipped:
-        say(f"{rival.name}: not measured, not installed: {rival.remedy}")
+        say(f"{rival.name}: not measured: {rival.remedy}")
     for note in result.notes:
         say(note)
 
