@@ -70,7 +70,9 @@ def test_every_backbone_and_manifest_column_is_in_the_manual() -> None:
     assert ", ".join(COLUMNS) in _MANUAL
 
 
-@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/manual.md", "docs/performance.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/manual.md", "docs/performance.md"]
+)
 def test_links_between_documents_lead_somewhere(name: str) -> None:
     document = _ROOT / name
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ from typing import Final
 from lobule.bench.clock import alternately, seconds_of
 from lobule.bench.notebook import EPOCHS, epoch_seconds, extrapolated
 from lobule.bench.results import Ratio, Result, Series
-from lobule.bench.second_run import second_run_seconds
+from lobule.bench.second_run import OTHER_HEAD, second_run_seconds
 from lobule.bench.setup import Setup, fresh_cache
 from lobule.bench.small_model import as_data
 from lobule.bench.workload import workload_of
@@ -26,7 +26,6 @@ _FASTER, _SECOND_RUN_SECONDS = 15.0, 30.0
 _IMAGES, _QUICK_IMAGES = 96, 24
 _MEASURED_EPOCHS: Final = 3
 _BREAKHIS, _QUICK_BREAKHIS = 7909, 160
-_OTHER_HEAD: Final = {"hidden": 128, "members": 2}
 
 
 def bench_train(setup: Setup, *, progress: Progress = silent) -> Result:
@@ -52,7 +51,7 @@ def bench_train(setup: Setup, *, progress: Progress = silent) -> Result:
             "notebook": lambda: _notebook(epochs, epoch_seconds(spec, workload, epochs=_MEASURED_EPOCHS)),
         }
         values = alternately(contenders, repeats=setup.rounds(1), progress=progress)
-        other = config.model_copy(update={"head": config.head.model_copy(update=_OTHER_HEAD)})
+        other = config.model_copy(update={"head": config.head.model_copy(update=OTHER_HEAD)})
         again: list[dict[str, float]] = []
         values["second_run"] = (_job(data, scratch / "again", other, again, progress, fresh=False),)
         simulated = second_run_seconds(config, images=_QUICK_BREAKHIS if setup.quick else _BREAKHIS, progress=progress)
@@ -119,8 +118,8 @@ def _result(setup: Setup, description: str, series: list[Series]) -> Result:
         "model, default views.",
         f"notebook: one task, no folds; {_MEASURED_EPOCHS} of {EPOCHS} epochs were measured, the others are the median "
         "of all but the first.",
-        f"second_run: the same images with {_OTHER_HEAD}, features in the store.",
-        "breakhis_second_run: simulated features of as many images as BreakHis has, in the store; no audit and no "
-        "colours (they need pixels), no report.",
+        f"second_run: the same images with {OTHER_HEAD}, features in the store.",
+        "breakhis_second_run: simulated features of as many images as BreakHis has, in the store, "
+        "and of their colours; rivals, decisions and intervals included, no audit (it needs pixels) and no report.",
     )
     return Result("train", workload, tuple(series), ratios, notes=notes)
