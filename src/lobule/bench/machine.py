@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 from lobule.provenance import environment
 
-__all__ = ["cores", "machine", "precisions"]
+__all__ = ["Others", "cores", "machine", "precisions"]
 
 _GIB = 2**30
 
@@ -37,6 +38,30 @@ def precisions() -> tuple[str, ...]:
 
     known = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return tuple(name for name in known if name in ("FP32", "BF16", "FP16", "INT8"))
+
+
+class Others:
+    """How many cores other processes (and the host) keep busy, on average since this was made."""
+
+    def __init__(self) -> None:
+        self._start = self._marks()
+
+    def busy_cores(self) -> float | None:
+        """Return the number of cores; None where the system does not tell. Children count once they have ended."""
+        if self._start is None or (now := self._marks()) is None:
+            return None
+        wall, busy, own = (after - before for after, before in zip(now, self._start, strict=True))
+        return max(0.0, (busy - own) / wall)
+
+    def _marks(self) -> tuple[float, float, float] | None:
+        """Return seconds: of the clock, of all processes, of this one with the children that have ended."""
+        try:
+            ticks = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+        except (OSError, ValueError):
+            return None
+        idle, waiting = ticks[3:5]
+        busy = (sum(ticks) - idle - waiting) / os.sysconf("SC_CLK_TCK")
+        return time.perf_counter(), busy, sum(os.times()[:4])
 
 
 def _memory() -> float | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Final, Protocol
 
-from lobule.bench.machine import machine
+from lobule.bench.machine import Others, machine
 from lobule.bench.results import Report, Result
 from lobule.bench.setup import Setup
 from lobule.errors import ConfigError
@@ -36,6 +38,15 @@ def _predict() -> _Benchmark:
     return bench_predict
 
 
+def _watched(benchmark: _Benchmark, setup: Setup, progress: Progress) -> Result:
+    """Run a benchmark and say how quiet the machine was meanwhile."""
+    others = Others()
+    result = benchmark(setup, progress=progress)
+    busy = others.busy_cores()
+    known = {} if busy is None else {"others": f"kept {busy:.2f} cores busy meanwhile"}
+    return replace(result, workload={**result.workload, **known})
+
+
 QUESTIONS: Final[Mapping[str, Callable[[], _Benchmark]]] = {"encode": _encode, "train": _train, "predict": _predict}
 """By name, a function that imports the benchmark."""
 
@@ -64,9 +75,9 @@ def run_benchmarks(
     if unknown := [name for name in questions if name not in QUESTIONS]:
         raise ConfigError(f"QUESTION {unknown[0]}: unknown; allowed: {', '.join(QUESTIONS)}.")
     before = machine()
-    results = [QUESTIONS[name]()(setup, progress=progress) for name in questions]
+    results = [_watched(QUESTIONS[name](), setup, progress) for name in questions]
     if sizes:
         from lobule.bench.scale import bench_scale
 
-        results.append(bench_scale(setup, sizes=sizes, progress=progress))
+        results.append(_watched(partial(bench_scale, sizes=sizes), setup, progress))
     return Report(before, command, tuple(results))
