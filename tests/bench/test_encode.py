@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lobule.bench import rivals
 from lobule.bench.encode import bench_encode
 from lobule.bench.machine import cores, machine
 from lobule.bench.rivals import TorchProcess, encoding_rivals
@@ -74,6 +75,18 @@ def test_a_missing_package_is_the_only_one_asked_for(
     images = np.zeros((2, 32, 32, 3), np.float32)
     _, skipped = encoding_rivals(build_spec(encoder_spec(tiny.features, seed=0)), "tiny", images, folder=tmp_path)
     assert line in [each.remedy for each in skipped]
+
+
+def test_what_is_exported_gives_the_same_features() -> None:
+    keras = pytest.importorskip("keras")
+    image = keras.Input((8, 8, 3), name="image")
+    scaled = keras.layers.Normalization(mean=[100.0, 120.0, 140.0], variance=[4.0, 9.0, 16.0], name="scaling")(image)
+    tensor = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(5, 3)(scaled))
+    model = keras.Model(image, tensor)
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype(np.float32)
+    exported = rivals._exportable(model)
+    assert type(exported.get_layer("scaling")).__name__ == "Rescaling"
+    np.testing.assert_allclose(exported(images), model(images), rtol=1e-4, atol=1e-4)
 
 
 def test_a_process_that_cannot_run_is_said(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def _predicting(model: Any) -> _Encode:
 
 def _onnxruntime(model: Any, images: _Images, folder: Path) -> Rival:
     onnxruntime = importlib.import_module("onnxruntime")
-    graph = folder / "features.onnx"
+    graph, model = folder / "features.onnx", _exportable(model)
     model(images[:1])  # Keras exports only what was called once.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of tf2onnx, about NumPy
@@ -117,6 +117,22 @@ def _onnxruntime(model: Any, images: _Images, folder: Path) -> Rival:
         return [session.run(None, {name: batch})[0] for batch in batches]
 
     return Rival.of("onnxruntime", encode, images)
+
+
+def _exportable(model: Any) -> Any:
+    """Return the same model with Normalization as Rescaling: its captured numbers become inputs of an ONNX graph."""
+    keras = import_keras()
+
+    def copy(layer: Any) -> Any:
+        if not isinstance(layer, keras.layers.Normalization):
+            return type(layer).from_config(layer.get_config())
+        mean, variance = (keras.ops.convert_to_numpy(value).ravel() for value in (layer.mean, layer.variance))
+        scale = 1 / np.sqrt(variance)
+        return keras.layers.Rescaling(scale.tolist(), offset=(-mean * scale).tolist(), name=layer.name)
+
+    copied = keras.models.clone_model(model, clone_function=copy)
+    copied.set_weights(model.get_weights())
+    return copied
 
 
 def _torch(backbone: str, images: _Images, folder: Path) -> Rival:
