@@ -21,6 +21,28 @@ def test_rule_shipped_and_cross_fitted_values_are_stated(full_inputs: ReportInpu
     assert "chosen on the other folds (0.58 to 0.64 for images and 0.60 to 0.70 for cases)" in text
 
 
+def test_values_of_a_run_that_was_scored_again_are_not_called_shipped(full_inputs: ReportInputs) -> None:
+    rescored = replace(full_inputs, rescored=True)
+    section = threshold_section(rescored)
+    text = words(section)
+    assert "This is what a model decided by this rule would use." in text
+    assert "the run's own bundle keeps the values that it was shipped with" in text
+    assert "This is what is shipped" not in text
+    assert section is not None
+    assert "Shipped" not in str(section.blocks)
+    elsewhere = replace(rescored, split=None)
+    assert "This is what a model decided by this rule would use." in words(threshold_section(elsewhere))
+    assert "bundle" not in words(threshold_section(elsewhere))
+
+
+def test_holdout_is_explained_only_where_it_has_a_column(inputs: ReportInputs) -> None:
+    assert "Holdout: fitted on" in str(threshold_section(inputs))
+    document = inputs.metrics.document
+    without = {key: value for key, value in document["binary"].items() if key != "holdout"}
+    metrics = type(inputs.metrics)({**document, "binary": without})
+    assert "Holdout" not in str(threshold_section(replace(inputs, metrics=metrics)))
+
+
 def test_given_threshold_is_not_called_chosen(foreign: ReportInputs) -> None:
     text = words(threshold_section(foreign))
     assert text == (
