@@ -17,7 +17,7 @@ from lobule.report.inputs import ReportInputs
 from lobule.report.numbers import headline_protocol, level_of, number_of, numbers_in
 from lobule.report.plots import draw_cases, draw_confusion_matrices, draw_learning_curves, draw_operating_curves
 from lobule.report.plots_strata import draw_by_magnification, draw_split, draw_subtype_recall
-from lobule.report.sections.thresholds import is_shipped, threshold_of
+from lobule.report.sections.thresholds import is_shipped, part_name, threshold_of
 from lobule.report.sketch import PROTOCOL_WORDS, Sketch
 from lobule.taxonomy import TASKS, Task, classes_of
 
@@ -80,7 +80,10 @@ def _near(inputs: ReportInputs) -> str:
     fitted = numbers_in(inputs.metrics.document, "binary", "threshold", "cross_fitted").get("case")
     if not isinstance(fitted, list) or len(set(fitted)) < 2:
         return ""
-    return " Each fold was judged at its own threshold, so that a mark near the line can have been called otherwise."
+    return (
+        f" Each {part_name(inputs)} was judged at its own threshold, so that a mark near the line can have been called"
+        " otherwise."
+    )
 
 
 def _curves(inputs: ReportInputs) -> Iterator[Sketch]:

@@ -3,9 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from lobule.report.blocks import Paragraph, Section
 from lobule.report.inputs import ReportInputs
-from lobule.report.sections.thresholds import fitted_table, range_text, threshold_of, threshold_section
+from lobule.report.sections.thresholds import fitted_table, part_name, range_text, threshold_of, threshold_section
 from tests.report.sections.texts import texts
 
 
@@ -73,3 +75,15 @@ def test_ranges_are_written_once_where_they_agree() -> None:
     assert range_text([0.5, 0.52]) == "0.50 to 0.52"
     assert range_text([0.501, 0.502]) == "0.50"
     assert range_text(None) == "–"
+
+
+def test_groups_that_were_drawn_are_not_called_folds(inputs: ReportInputs) -> None:
+    assert part_name(inputs) == "fold"
+    frame = inputs.predictions.frame
+    for fold in (None, np.arange(len(frame)) % 2):
+        drawn = replace(inputs, predictions=type(inputs.predictions)(frame.assign(fold=fold)))
+        assert part_name(drawn) == "group"
+        text = str(threshold_section(drawn))
+        assert "each group's labels come from a threshold chosen on the other groups" in text
+        assert "Group k: fitted on the other groups" in text
+        assert "Fold 1" not in text

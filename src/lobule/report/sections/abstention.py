@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lobule.report.blocks import Block, Footnote, Heading, Paragraph, Plots, Section
 from lobule.report.cells import Cell, Column, Row, Table, metric_cell
 from lobule.report.numbers import Number, count, decimal_of, headline_protocol, number_of, numbers_in, percent
-from lobule.report.sections.thresholds import is_shipped
+from lobule.report.sections.thresholds import is_shipped, part_name
 from lobule.taxonomy import LABELS
 
 if TYPE_CHECKING:
@@ -51,7 +51,11 @@ def abstention_section(inputs: ReportInputs) -> Section | None:
     document = inputs.metrics.document
     protocol = headline_protocol(document)
     levels = {level: numbers_in(document, "binary", protocol or "", level) for level in _LEVELS}
-    blocks = [*_label_set_blocks(levels, folds=protocol == "folds", shipped=is_shipped(inputs))]
+    blocks = [
+        *_label_set_blocks(
+            levels, folds=protocol == "folds" and part_name(inputs) == "fold", shipped=is_shipped(inputs)
+        )
+    ]
     if (table := risk_table(levels)) is not None:
         blocks += [Heading("What is gained by answering less"), table, Footnote(_RISK_NOTE)]
     if not blocks:
@@ -76,7 +80,7 @@ def _label_set_blocks(levels: Mapping[str, Mapping[str, Any]], *, folds: bool, s
     coverage, shares = coverage_table(attained), shares_table(known)
     yield from (table for table in (coverage, shares) if table)
     notes = [_BY_FOLD if folds else _BY_GROUP] if coverage or shares else []
-    notes += [*([_REFITTED] if folds and shipped else []), _ELSEWHERE] if coverage else []
+    notes += [*([_REFITTED] if shipped else []), _ELSEWHERE] if coverage else []
     if note := f"{' '.join(notes)}{_without(known)}".strip():
         yield Footnote(note)
     if (verdicts := verdicts_table(known)) is not None:

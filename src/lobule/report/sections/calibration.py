@@ -9,7 +9,7 @@ from lobule.evaluation.binary import CALIBRATION_BINS
 from lobule.report.blocks import Block, Footnote, Paragraph, Plots, Section
 from lobule.report.cells import Cell, Column, Row, Table, metric_cell
 from lobule.report.numbers import Number, decimal_of, headline_protocol, level_of, number_of, numbers_in, spelled
-from lobule.report.sections.thresholds import is_fitted, is_shipped, range_text
+from lobule.report.sections.thresholds import is_fitted, is_shipped, part_name, range_text
 from lobule.taxonomy import Task
 
 if TYPE_CHECKING:
@@ -76,10 +76,11 @@ def _temperature_text(inputs: ReportInputs, protocol: Protocol) -> str:
         " for all images never changes their order."
     )
     if ranges:
+        part = part_name(inputs)
         text += (
-            f" Reported on this page is the cross-fitted one, each fold with that of the others: {'; '.join(ranges)}."
-            " The probabilities of different folds are divided by different numbers, which can change their order"
-            " between folds; AUROC ranks by the logits."
+            f" Reported on this page is the cross-fitted one, each {part} with that of the others: {'; '.join(ranges)}."
+            f" The probabilities of different {part}s are divided by different numbers, which can change their order"
+            f" between {part}s; AUROC ranks by the logits."
         )
     return " ".join([text, *_where_worse(document, protocol)])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lobule.report.blocks import Block, Footnote, Paragraph, Section
 from lobule.report.cells import Cell, Column, Row, Table
@@ -12,10 +12,11 @@ from lobule.report.numbers import decimal_of, headline_protocol, numbers_in
 if TYPE_CHECKING:
     from lobule.report.inputs import ReportInputs
 
-__all__ = ["fitted_table", "is_fitted", "is_shipped", "range_text", "threshold_of", "threshold_section"]
+__all__ = ["fitted_table", "is_fitted", "is_shipped", "part_name", "range_text", "threshold_of", "threshold_section"]
 
 _POOLED: Final = "fitted on all out-of-fold predictions."
-_OF_FOLD: Final = "Fold k: fitted on the other folds, used to judge fold k."
+_OF_PART: Final = "{Part} k: fitted on the other {part}s, used to judge {part} k."
+_DRAWN: Final = " Groups are of cases, drawn here, since the predictions are of no folds that keep cases together."
 _OF_HOLDOUT: Final = "Holdout: fitted on out-of-fold predictions of cases that are not in it."
 _IN_THE_BUNDLE: Final = (
     "These predictions were scored again: the run's own bundle keeps the values that it was shipped with."
@@ -36,8 +37,8 @@ def threshold_section(inputs: ReportInputs) -> Section | None:
     if of_image is None:
         return None
     blocks: list[Block] = [Paragraph(_text(inputs, of_image, of_case))]
-    if (table := fitted_table(document, shipped=is_shipped(inputs))) is not None:
-        blocks += [table, Footnote(_note(table))]
+    if (table := fitted_table(document, shipped=is_shipped(inputs), part=part_name(inputs))) is not None:
+        blocks += [table, Footnote(_note(table, part_name(inputs)))]
     return Section("threshold", "Threshold", "From probability to label", tuple(blocks))
 
 
@@ -46,10 +47,24 @@ def is_shipped(inputs: ReportInputs) -> bool:
     return inputs.split is not None and not inputs.rescored
 
 
-def _note(table: Table) -> str:
+def part_name(inputs: ReportInputs) -> Literal["fold", "group"]:
+    """Return what was judged by values that were fitted on the others: folds, or groups of cases that were drawn.
+
+    Folds that divide a case, or are not numbered, judge nothing; see `lobule.evaluation.decision.decide`.
+    """
+    from lobule.evaluation.decision.decide import cases_in_several_folds
+
+    held_out = inputs.predictions.select("folds")
+    fold = held_out.frame["fold"]
+    is_numbered = not fold.isna().any() and fold.nunique() > 1
+    return "fold" if is_numbered and not cases_in_several_folds(held_out) else "group"
+
+
+def _note(table: Table, part: str) -> str:
     titles = [column.title for column in table.columns]
-    parts = (f"{titles[0]}: {_POOLED}", _OF_FOLD, _OF_HOLDOUT if "Holdout" in titles else "")
-    return " ".join(part for part in parts if part)
+    drawn = _DRAWN if part == "group" else ""
+    of_part = _OF_PART.format(Part=part.capitalize(), part=part) + drawn
+    return " ".join([f"{titles[0]}: {_POOLED}", of_part, *([_OF_HOLDOUT] if "Holdout" in titles else [])])
 
 
 def is_fitted(document: Mapping[str, Any]) -> bool:
@@ -71,18 +86,20 @@ def _text(inputs: ReportInputs, of_image: float, of_case: float | None) -> str:
         return f"{text} This threshold was given, not chosen on these predictions.{own}"
     ranges = [f"{range_text(fitted[level])} for {level}s" for level in ("image", "case") if _numbers(fitted.get(level))]
     used = "This is what is shipped." if is_shipped(inputs) else "This is what a model decided by this rule would use."
+    part = part_name(inputs)
     return (
-        f"{text} {used}{own} It was not used to judge itself: each fold's labels come from a threshold chosen on the"
-        f" other folds ({' and '.join(ranges)})."
+        f"{text} {used}{own} It was not used to judge itself: each {part}'s labels come from a threshold chosen on the"
+        f" other {part}s ({' and '.join(ranges)})."
     )
 
 
-def fitted_table(document: Mapping[str, Any], *, shipped: bool = True) -> Table | None:
+def fitted_table(document: Mapping[str, Any], *, shipped: bool = True, part: str = "fold") -> Table | None:
     """Return temperature and threshold of all folds together and as cross-fitted; None where nothing was fitted.
 
     Args:
         document: metrics.json.
         shipped: whether the values of all folds together are those of the run's bundle.
+        part: fold or group, see `part_name`.
     """
     temperature, threshold = (numbers_in(document, "binary", name) for name in ("temperature", "threshold"))
     of_subtype = numbers_in(document, "subtype", "temperature")
@@ -104,16 +121,16 @@ def fitted_table(document: Mapping[str, Any], *, shipped: bool = True) -> Table 
         )
         for name, pooled, values in shown
     )
-    first = "Shipped" if shipped else "All folds"
-    titles = _titles(first, columns, has_holdout=bool(numbers_in(document, "binary", "holdout")))
-    caption = f"{'What is shipped' if shipped else 'Fitted on all folds'}, and what was used to judge"
+    first = "Shipped" if shipped else f"All {part}s"
+    titles = _titles(first, part, columns, has_holdout=bool(numbers_in(document, "binary", "holdout")))
+    caption = f"{'What is shipped' if shipped else f'Fitted on all {part}s'}, and what was used to judge"
     return Table(caption, "Fitted value", titles, rows)
 
 
-def _titles(first: str, columns: int, *, has_holdout: bool) -> tuple[Column, ...]:
+def _titles(first: str, part: str, columns: int, *, has_holdout: bool) -> tuple[Column, ...]:
     """The last values judge the holdout, where there is one."""
     folds = columns - has_holdout
-    names = [f"Fold {index}" for index in range(1, folds + 1)]
+    names = [f"{part.capitalize()} {index}" for index in range(1, folds + 1)]
     return tuple(Column(name) for name in (first, *names, *(["Holdout"] if has_holdout else [])))
 
 
