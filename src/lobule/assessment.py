@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lobule.controls.rivals import rival_predictions
-from lobule.controls.robustness import measure_robustness, threshold_logits
+from lobule.controls.robustness import measure_robustness, points_of_images
 from lobule.evaluation.compare import paired_differences
 from lobule.evaluation.decision.decide import decide, decided
 from lobule.evaluation.metrics import evaluate
@@ -109,7 +109,7 @@ def assess(
             features,
             fits,
             trained=trained,
-            threshold_logit=threshold_logits(manifest, predictions, decisions),
+            points=points_of_images(manifest, predictions, decisions),
             config=config,
             progress=progress,
         )

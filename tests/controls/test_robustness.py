@@ -15,13 +15,17 @@ from lobule.config import load_config
 from lobule.controls import perturbed_features
 from lobule.controls.perturbations import CONDITIONS
 from lobule.controls.perturbed_features import PerturbedFeatures
-from lobule.controls.robustness import ROBUSTNESS_COLUMNS, Robustness, measure_robustness, sample_rows, threshold_logits
+from lobule.controls.robustness import ROBUSTNESS_COLUMNS, Robustness, measure_robustness, points_of_images, sample_rows
 from lobule.data.manifest import Manifest
 from lobule.data.phantom import PhantomSummary
 from lobule.data.scan import scan
 from lobule.data.split import split
 from lobule.errors import DataError
+from lobule.evaluation.columns import round_digits
 from lobule.evaluation.decision.decide import decide, decided
+from lobule.evaluation.decision.operating import LabelSets, OperatingPoint, undecided
+from lobule.evaluation.decision.verdicts import verdict_of
+from lobule.evaluation.predictions import sigmoid
 from lobule.features.extract import Features, extract
 from lobule.features.spec import EncoderSpec
 from lobule.model.fit import mean_logits
@@ -86,10 +90,10 @@ def test_every_condition_is_a_row_and_a_second_run_encodes_nothing(
     phantom: PhantomSummary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest, features, fits, trained = _run(phantom)
-    threshold = np.zeros(len(manifest))
+    points = [undecided().image] * len(manifest)
 
     def measured() -> Robustness:
-        return measure_robustness(manifest, features, fits, trained=trained, threshold_logit=threshold, config=_CONFIG)
+        return measure_robustness(manifest, features, fits, trained=trained, points=points, config=_CONFIG)
 
     first = measured()
     frame = first.frame
@@ -127,9 +131,13 @@ def test_each_image_is_judged_by_the_fold_that_held_it_out(phantom: PhantomSumma
             out_of_fold[fit.validation] = logits[:, 0]
     every = _CONFIG.model_copy(update={"robustness": _CONFIG.robustness.model_copy(update={"images": 10**6})})
     without = Manifest(manifest.frame.assign(magnification=None), manifest.root)
-    frame = measure_robustness(
-        without, features, fits, trained=trained, threshold_logit=out_of_fold, config=every
-    ).frame
+    wide = float(np.abs(out_of_fold).max())  # so that no probability is 0 or 1
+    none = undecided().image.label_sets
+    at_their_own = [
+        OperatingPoint(temperature=wide, threshold=value, label_sets=none)
+        for value in round_digits(sigmoid(out_of_fold / wide)).tolist()
+    ]
+    frame = measure_robustness(without, features, fits, trained=trained, points=at_their_own, config=every).frame
     label = (manifest.frame["label"] == "malignant").to_numpy()
     assert frame.loc[0, "auroc"] == pytest.approx(roc_auc_score(label, out_of_fold))
     # Every image is called malignant with nothing to spare: those whose logit falls at all are called otherwise.
@@ -145,7 +153,27 @@ def test_changed_pixels_are_refused(phantom: PhantomSummary) -> None:
         PerturbedFeatures(lying, features.spec, views=["identity"]).under("brightness", 0.7)
 
 
-def test_a_threshold_in_logits_calls_the_same_images_malignant() -> None:
+@pytest.mark.usefixtures("_tiny")
+def test_a_verdict_that_becomes_uncertain_has_changed(phantom: PhantomSummary) -> None:
+    manifest, features, fits, trained = _run(phantom)
+    without = Manifest(manifest.frame.assign(magnification=None), manifest.root)
+
+    logit = np.concatenate([logits[:, 0] for logits in trained.logits["binary"]]).astype(np.float64)
+    wide = float(np.abs(logit).max())  # so that no probability is 0 or 1
+
+    def changes(sets: LabelSets) -> float:
+        points = [OperatingPoint(temperature=wide, threshold=0.01, label_sets=sets)] * len(manifest)
+        frame = measure_robustness(without, features, fits, trained=trained, points=points, config=_CONFIG).frame
+        return float(frame["verdict_changes"].max())
+
+    none = undecided().image.label_sets
+    assert changes(none) == 0
+    # By the threshold every image is malignant whatever becomes of it; where benign fits too it is uncertain.
+    both = none.model_copy(update={"benign": float(np.median(sigmoid(logit / wide))), "malignant": 1.0})
+    assert changes(both) > 0
+
+
+def test_each_image_has_the_point_it_is_decided_with() -> None:
     data = simulated()
     random = np.random.default_rng(0)
     folds = [fit for fit in data.fits if fit.protocol != "final"]
@@ -156,11 +184,15 @@ def test_a_threshold_in_logits_calls_the_same_images_malignant() -> None:
     }
     predictions = held_out_predictions(data.manifest, folds, logits, model_id="m")
     decisions = decide(predictions)
-    called = decided(predictions, decisions).select("folds").frame.set_index("image_id")["pred_label"]
-    threshold = threshold_logits(data.manifest, predictions, decisions)
-    assert len(np.unique(threshold)) > 1
-    expected = np.where(noisy.astype(np.float32) >= threshold, "malignant", "benign")
-    assert called.loc[data.manifest.frame["image_id"]].tolist() == expected.tolist()
+    called = decided(predictions, decisions).select("folds").frame.set_index("image_id")
+    points = points_of_images(data.manifest, predictions, decisions)
+    assert len({point.threshold for point in points}) > 1
+    probability = sigmoid(
+        noisy.astype(np.float32).astype(np.float64) / np.array([point.temperature for point in points])
+    )
+    judged = [verdict_of(p, point).verdict for p, point in zip(probability.tolist(), points, strict=True)]
+    assert called.loc[data.manifest.frame["image_id"], "verdict"].tolist() == judged
+    assert "uncertain" in judged
 
 
 @pytest.mark.keras

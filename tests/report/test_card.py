@@ -117,7 +117,9 @@ def test_card_states_how_logits_become_verdicts(full_inputs: ReportInputs) -> No
 def test_card_promises_nothing_with_too_few_cases(full_inputs: ReportInputs) -> None:
     metrics = with_decisions(full_inputs.metrics, attainable=(False, True), calibration_cases=(8, 30))
     card = card_of(replace(full_inputs, metrics=metrics))
-    assert "With 8 benign cases it cannot be below 1/9 = 0.111" in card
+    assert "Label sets: none." in card
+    assert "With 8 benign cases in the smallest calibration group it cannot be below 1/9 = 0.111" in card
+    assert "Share of cases whose true label" not in card
 
 
 def test_card_of_metrics_without_decisions_claims_none(inputs: ReportInputs) -> None:

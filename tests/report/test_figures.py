@@ -16,6 +16,7 @@ from lobule.report.figures import write_figures
 from lobule.report.frames import split_frame
 from lobule.report.inputs import ReportInputs
 from lobule.report.plots import draw_cases
+from lobule.report.plots_decisions import draw_risk_coverage
 from lobule.report.plots_strata import draw_split
 from lobule.report.sketch import FigureFile
 from lobule.report.theme import png_of
@@ -105,6 +106,33 @@ def test_cases_are_ordered_by_their_own_probability(inputs: ReportInputs, figure
     assert len(frame) == len(inputs.images)
 
 
+def test_rings_are_the_errors_of_the_confusion_matrix(inputs: ReportInputs, figures: dict[str, FigureFile]) -> None:
+    cases = read(figures["cases_binary"]).drop_duplicates("case_id")
+    called = pd.crosstab(cases["label"], cases["called_malignant"]).to_numpy()
+    assert called.tolist() == inputs.metrics.document["binary"]["folds"]["case"]["confusion_matrix"]["counts"]
+    caption = figures["cases_binary"].caption
+    assert "A ring: a case that was called wrongly." in caption
+    assert "Each fold was judged at its own threshold, so that a mark near the line" in caption
+
+
+def test_one_threshold_for_all_needs_no_word_on_folds(foreign: ReportInputs, tmp_path: Path) -> None:
+    files = {figure.name: figure for figure in write_figures(foreign, tmp_path)}
+    assert "fold" not in files["cases_binary"].caption
+
+
+def test_the_legend_of_errors_lies_outside_the_axes() -> None:
+    frame = pd.DataFrame(
+        {"level": ["image"] * 3, "coverage": [0.1, 0.5, 1.0], "risk": [0.5, 0.4, 0.2], "confidence": 1}
+    )
+    figure = draw_risk_coverage(frame).figure
+    png_of(figure)
+    (legend,), (axes,) = figure.legends, figure.axes
+    assert axes.get_legend() is None
+    box = axes.get_tightbbox()
+    assert box is not None
+    assert not legend.get_window_extent().overlaps(box)
+
+
 def test_bins_of_the_reliability_diagram_give_the_ece(inputs: ReportInputs, figures: dict[str, FigureFile]) -> None:
     frame = read(figures["reliability_binary"])
     for (level, stage), bins in frame.groupby(["level", "stage"]):
@@ -173,6 +201,7 @@ def test_one_class_only(inputs: ReportInputs, tmp_path: Path) -> None:
 def test_any_case_name_can_be_drawn() -> None:
     names = ["$\\frac{$", "<b>&", "a" * 60, "日本"]
     frame = pd.DataFrame({"case_id": names, "label": "benign", "probability": 0.3, "case_probability": 0.3})
+    frame = frame.assign(called_malignant=False)
     drawn = draw_cases(frame, threshold=0.5)
     assert png_of(drawn.figure)[:4] == b"\x89PNG"
     assert sorted(drawn.numbers["case_id"]) == sorted(names)

@@ -248,6 +248,31 @@ def test_first_screen_says_whether_it_beats_colour(full_inputs: ReportInputs) ->
     assert "Model minus rival" in first
 
 
+def test_cases_in_several_folds_are_a_leak(foreign: ReportInputs, full_inputs: ReportInputs) -> None:
+    frame = foreign.predictions.frame
+    leaking = type(foreign.predictions)(frame.assign(fold=range(len(frame))).assign(fold=lambda rows: rows["fold"] % 2))
+    page = Page(render_report(replace(foreign, predictions=leaking), []))
+    several = frame.assign(fold=leaking.frame["fold"]).groupby("case_id")["fold"].nunique().gt(1).sum()
+    assert f"Do not trust these numbers: {several} cases have images in several folds" in page.text
+    assert "images in several folds" not in Page(render_report(full_inputs, [])).text
+
+
+def test_a_finished_page_does_not_say_that_its_run_goes_on(inputs: ReportInputs) -> None:
+    page = Page(render_report(replace(inputs, run={**inputs.run, "status": "running"}), []))
+    assert "status done" in page.text
+    assert "status running" not in page.text
+
+
+def test_what_is_wider_than_a_phone_shows_that_it_scrolls(page: Page, inputs: ReportInputs) -> None:
+    regions = [attributes for tag, attributes in page.tags if tag == "div" and attributes.get("class") == "picture"]
+    assert len(regions) >= 8
+    assert sum(attributes.get("tabindex") == "0" for attributes in regions) >= 5
+    html = render_report(inputs, [])
+    assert "figure.wide .picture { overflow-x: auto;" in html
+    assert "swipe or scroll the figure sideways" in html
+    assert "var(--shade)" in html
+
+
 def test_predictions_from_elsewhere_make_a_page_with_a_warning(foreign: ReportInputs, tmp_path: Path) -> None:
     page = Page(write_report(foreign, tmp_path / "report.html").read_text(encoding="utf-8"))
     assert page.open == []
@@ -271,6 +296,6 @@ def test_foreign_predictions_of_one_class_and_no_subtypes(foreign: ReportInputs,
     path = write_report(replace(foreign, predictions=predictions, metrics=metrics), tmp_path / "report.html")
     page = Page(path.read_text(encoding="utf-8"))
     assert page.open == []
-    assert "an AUROC of – (not defined) per image" in page.text
+    assert "only one class is there, benign" in page.text
     assert "subtype" not in page.attributes("id")
     assert "So no guarantee is claimed" in page.text

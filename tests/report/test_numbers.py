@@ -14,6 +14,7 @@ from lobule.report.numbers import (
     magnifications_of,
     number_of,
     percent,
+    spelled,
 )
 
 _SHARES = st.floats(0, 1)
@@ -35,7 +36,8 @@ def test_missing_value_and_missing_interval_say_why() -> None:
     assert "3 images, 1 case" in empty.why
     bare = Number(value=0.5, n_images=9, n_cases=3)
     assert str(bare) == "0.500 (no interval)"
-    assert "fewer than 5 cases" in bare.why
+    assert "fewer than 5 cases in a class that the metric needs, or nothing that varies" in bare.why
+    assert "no interval: too few cases, or nothing that varies" in spelled(bare)
     assert str(number_of(None, "auroc")) == str(number_of({"auroc": None}, "auroc")) == "–"
 
 

@@ -13,9 +13,11 @@ from lobule.controls.magnifications import leave_one_magnification_out
 from lobule.controls.perturbations import CONDITIONS
 from lobule.controls.perturbed_features import UNCHANGED, PerturbedFeatures
 from lobule.evaluation.binary import binary_values
+from lobule.evaluation.columns import round_digits
+from lobule.evaluation.decision.verdicts import verdict_of
 from lobule.evaluation.levels import images_of, units_of
 from lobule.evaluation.measures import Measure, binary_rules, measure
-from lobule.evaluation.predictions import assemble_predictions
+from lobule.evaluation.predictions import assemble_predictions, sigmoid
 from lobule.model.fit import mean_logits
 from lobule.progress import Progress, silent
 from lobule.provenance import write_atomically
@@ -28,16 +30,15 @@ if TYPE_CHECKING:
 
     from lobule.config import Config
     from lobule.data.manifest import Manifest
-    from lobule.evaluation.decision.operating import Decisions
+    from lobule.evaluation.decision.operating import Decisions, OperatingPoint
     from lobule.evaluation.predictions import Predictions
     from lobule.features.extract import Features
     from lobule.model.head import Head
     from lobule.model.plan import Fit
     from lobule.model.stages import Trained
 
-__all__ = ["ROBUSTNESS_COLUMNS", "Robustness", "measure_robustness", "sample_rows", "threshold_logits"]
+__all__ = ["ROBUSTNESS_COLUMNS", "Robustness", "measure_robustness", "points_of_images", "sample_rows"]
 
-_SMALLEST_ODDS: Final = 1e-9
 ROBUSTNESS_COLUMNS: Final = ("condition", "amount", "n_images", "n_cases", "auroc", "low", "high", "verdict_changes")
 
 
@@ -48,8 +49,9 @@ class Robustness:
     Attributes:
         frame: columns `ROBUSTNESS_COLUMNS`, a row for each condition and amount. `auroc` is out of fold, by image, with
             the 95 % interval of a bootstrap over cases (NaN where undefined); `verdict_changes` is the share of images
-            called otherwise than unchanged, 0 to 1. Conditions are, in this order: `unchanged` (amount NaN); the keys
-            of `lobule.controls.perturbations.CONDITIONS`, on the same images; then, on all images of the magnification
+            whose verdict (benign, malignant or uncertain) is another than unchanged, 0 to 1; whether an image would be
+            refused is not judged here. Conditions are, in this order: `unchanged` (amount NaN); the keys of
+            `lobule.controls.perturbations.CONDITIONS`, on the same images; then, on all images of the magnification
             that is the amount, `all_magnifications` and `magnification_left_out`, whose changes are against the former.
     """
 
@@ -76,20 +78,18 @@ def sample_rows(frame: pd.DataFrame, images: int, *, seed: int) -> NDArray[np.in
     return np.sort(order["row"].to_numpy(dtype=np.intp)[:images])
 
 
-def threshold_logits(manifest: Manifest, predictions: Predictions, decisions: Decisions) -> NDArray[np.float64]:
-    """Return the lowest logit at which each image of a manifest is called malignant out of fold, (n,).
+def points_of_images(manifest: Manifest, predictions: Predictions, decisions: Decisions) -> list[OperatingPoint]:
+    """Return what each image of a manifest is decided with out of fold, n points.
 
     Args:
         manifest: n images.
         predictions: out of fold, of all of them.
-        decisions: of these predictions: their temperatures and thresholds, cross-fitted.
+        decisions: of these predictions, cross-fitted.
     """
-    points = [decisions.points[index].image for index in decisions.point_of]
-    odds = np.array([point.threshold / max(1 - point.threshold, _SMALLEST_ODDS) for point in points])
-    logits = np.array([point.temperature for point in points]) * np.log(odds)
-    frame = predictions.frame.assign(threshold_logit=logits)
-    folds = frame[frame["protocol"] == "folds"].set_index("image_id")["threshold_logit"]
-    return np.asarray(folds.loc[manifest.frame["image_id"]], dtype=np.float64)
+    held_out = (predictions.frame["protocol"] == "folds").to_numpy(dtype=bool)
+    ids = predictions.frame["image_id"].to_numpy(dtype=object)[held_out].tolist()
+    point_of = dict(zip(ids, decisions.point_of[held_out].tolist(), strict=True))
+    return [decisions.points[point_of[image_id]].image for image_id in manifest.frame["image_id"]]
 
 
 def measure_robustness(
@@ -98,7 +98,7 @@ def measure_robustness(
     fits: Sequence[Fit],
     *,
     trained: Trained,
-    threshold_logit: NDArray[np.float64],
+    points: Sequence[OperatingPoint],
     config: Config,
     progress: Progress = silent,
 ) -> Robustness:
@@ -109,7 +109,7 @@ def measure_robustness(
         features: of these images; used for the heads that are trained without a magnification.
         fits: the model's trainings.
         trained: what they gave, in the same order.
-        threshold_logit: (n,), lowest logit at which each image is called malignant; see `threshold_logits`.
+        points: n, what each image is decided with; see `points_of_images`.
         config: the run's settings; `robustness.images` is the size of the sample.
         progress: told after each condition.
 
@@ -117,7 +117,7 @@ def measure_robustness(
         DataError: a file can no longer be decoded to the pixels of the manifest.
     """
     fold_of = _fold_of(fits)
-    judge = _Judge(manifest.frame, fold_of, threshold_logit, config)
+    judge = _Judge(manifest.frame, fold_of, points, config)
     rows = sample_rows(manifest.frame, config.robustness.images, seed=config.seed)
     groups = _groups(manifest, rows, fold_of[rows], fits, trained, features.views)
     table = _curves(judge, rows, groups, progress)
@@ -138,7 +138,7 @@ class _Judge:
 
     frame: pd.DataFrame
     fold_of: NDArray[np.int64]
-    threshold_logit: NDArray[np.float64]
+    points: Sequence[OperatingPoint]
     config: Config
 
     def row(
@@ -152,9 +152,15 @@ class _Judge:
     ) -> _Row:
         """Return a row of the table for the logits (m,) of some rows (m,)."""
         found = self._auroc(rows, logits)
-        threshold = self.threshold_logit[rows]
-        changes = float(np.mean((logits >= threshold) != (unchanged >= threshold)))
+        before, after = self._verdicts(rows, unchanged), self._verdicts(rows, logits)
+        changes = sum(was != now for was, now in zip(before, after, strict=True)) / len(rows)
         return (condition, amount, found.n_images, found.n_cases, found.value, found.low, found.high, changes)
+
+    def _verdicts(self, rows: NDArray[np.intp], logits: NDArray[np.float64]) -> list[str]:
+        points = [self.points[row] for row in rows.tolist()]
+        # As in the predictions of the run, which are rounded before they are judged.
+        probability = round_digits(sigmoid(logits / np.array([point.temperature for point in points])))
+        return [verdict_of(p, point).verdict for p, point in zip(probability.tolist(), points, strict=True)]
 
     def _auroc(self, rows: NDArray[np.intp], logits: NDArray[np.float64]) -> Measure:
         predictions = assemble_predictions(

@@ -165,8 +165,9 @@ def _results(metrics: Metrics, data: DataSummary) -> str:
     if not sections:
         return "## Results\n\nNothing was measured: no image with a known label was scored."
     note = (
-        "In brackets: 95 % intervals, resampling cases. Under 5 cases in a class that a metric needs there is no"
-        " interval; – is undefined. The shipped model was trained on all cases; these numbers are of models that were"
+        "In brackets: 95 % intervals, resampling cases. There is no interval with fewer than 5 cases in a class that a"
+        " metric needs, or where nothing varies; – is undefined. The shipped model was trained on all cases; these"
+        " numbers are of models that were"
         " each trained on a part of them."
     )
     return "\n\n".join(["## Results", note, *sections])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lobule.report.numbers import decimal_of, headline_protocol, number_of, numbers_in, spelled
-from lobule.report.sections.abstention import promise_of
+from lobule.report.sections.abstention import is_attained, promise_of
 from lobule.report.sections.result import beside_colour
 from lobule.report.sections.thresholds import is_fitted, threshold_of
 
@@ -47,8 +47,8 @@ def _calibration(document: Mapping[str, Any], protocol: Protocol) -> Iterator[st
     after = numbers_in(document, "binary", protocol, "image", "calibration", "after")
     yield (
         f"Calibration per image, cross-fitted: slope {spelled(number_of(after, 'slope'))}, intercept"
-        f" {spelled(number_of(after, 'intercept'))}; 1 and 0 are perfect. Calibration error"
-        f" {spelled(number_of(after, 'ece'))}."
+        f" {spelled(number_of(after, 'intercept'))}; 1 and 0 are perfect. Calibration error (ECE)"
+        f" {number_of(after, 'ece').value_text}."
     )
 
 
@@ -67,9 +67,12 @@ def _label_sets(document: Mapping[str, Any], protocol: Protocol) -> Iterator[str
     if not isinstance(block.get("alpha"), int | float):
         return
     coverage = numbers_in(block, "coverage")
+    if not is_attained(block):
+        yield f"Label sets: none. {promise_of(block)}"
+        return
     yield (
-        f"Label sets, alpha {block['alpha']:.2g}, calibrated by case: one label is the verdict, both or none are"
-        f" `uncertain`. {promise_of(block)}"
+        f"Label sets, alpha {block['alpha']:.2g}, calibrated by case: one label is the verdict if the threshold gives"
+        f" the same; both, none, or one that contradicts the threshold are `uncertain`. {promise_of(block)}"
     )
     found = [(name, number_of(coverage, name)) for name in ("benign", "malignant")]
     measured = [f"{name} {spelled(number)}, {number.counts_text}" for name, number in found if number.value is not None]

@@ -73,8 +73,8 @@ def robustness_sketches(inputs: ReportInputs) -> Iterator[Sketch]:
             name="robustness",
             section="robustness",
             title="Changed images",
-            caption="Above: AUROC with its 95 % interval; dashed: unchanged. Below: share of images called otherwise"
-            " than unchanged.",
+            caption="Above: AUROC with its 95 % interval; dashed: unchanged. Below: share of images whose verdict is"
+            " another than unchanged.",
             alt="AUROC and share of changed answers by condition; the table below has the same numbers.",
             drawing=draw_robustness(frame),
         )

@@ -14,10 +14,10 @@ from lobule.evaluation.predictions import Protocol
 from lobule.report.frames import curve_arrays, magnification_frame, recall_frame, scored, split_frame
 from lobule.report.frames_decisions import case_frame
 from lobule.report.inputs import ReportInputs
-from lobule.report.numbers import headline_protocol, level_of, number_of
+from lobule.report.numbers import headline_protocol, level_of, number_of, numbers_in
 from lobule.report.plots import draw_cases, draw_confusion_matrices, draw_learning_curves, draw_operating_curves
 from lobule.report.plots_strata import draw_by_magnification, draw_split, draw_subtype_recall
-from lobule.report.sections.thresholds import threshold_of
+from lobule.report.sections.thresholds import is_shipped, part_name, threshold_of
 from lobule.report.sketch import PROTOCOL_WORDS, Sketch
 from lobule.taxonomy import TASKS, Task, classes_of
 
@@ -55,8 +55,9 @@ def binary_sketches(inputs: ReportInputs, decisions: Decisions | None) -> Iterat
         section="binary",
         title=f"Every case, {words}",
         caption="Each column is a case: small dots its images, the large mark the case, from the least to the most"
-        f" likely malignant. Dashed: the threshold{_of_cases(inputs)}. Blue above it and vermilion below it are errors;"
-        " a long column is a case whose images disagree.",
+        f" likely malignant. Dashed: the threshold{_of_cases(inputs)}. A ring: a case that was called wrongly."
+        f"{_near(inputs)}"
+        " A long column is a case whose images disagree.",
         alt=f"Predicted probability of malignancy of {len(frame)} images in {frame['case_id'].nunique()} cases.",
         drawing=draw_cases(
             case_frame(inputs.predictions, decisions, protocol),
@@ -69,7 +70,20 @@ def binary_sketches(inputs: ReportInputs, decisions: Decisions | None) -> Iterat
 
 def _of_cases(inputs: ReportInputs) -> str:
     document = inputs.metrics.document
-    return "" if threshold_of(document) == threshold_of(document, "case") else " of cases, as shipped"
+    if threshold_of(document) == threshold_of(document, "case"):
+        return ""
+    return " of cases, as shipped" if is_shipped(inputs) else " of cases, chosen on all of them"
+
+
+def _near(inputs: ReportInputs) -> str:
+    """Say why a mark can stand on the other side of the line than it was called."""
+    fitted = numbers_in(inputs.metrics.document, "binary", "threshold", "cross_fitted").get("case")
+    if not isinstance(fitted, list) or len(set(fitted)) < 2:
+        return ""
+    return (
+        f" Each {part_name(inputs)} was judged at its own threshold, so that a mark near the line can have been called"
+        " otherwise."
+    )
 
 
 def _curves(inputs: ReportInputs) -> Iterator[Sketch]:
@@ -140,7 +154,8 @@ def strata_sketches(inputs: ReportInputs) -> Iterator[Sketch]:
             name="by_magnification",
             section="strata",
             title=f"By magnification, {words}, per image",
-            caption="Points with 95 % intervals; no line where there are too few cases for an interval.",
+            caption="Points with 95 % intervals; no line where there is no interval: too few cases, or nothing"
+            " that varies.",
             alt="Metrics at each magnification; the table above has the same numbers.",
             drawing=draw_by_magnification(by_magnification),
         )

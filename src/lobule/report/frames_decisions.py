@@ -63,16 +63,20 @@ def decided_units(
 
 
 def case_frame(predictions: Predictions, decisions: Decisions | None, protocol: Protocol) -> pd.DataFrame:
-    """Return the scored images with `probability` of malignancy and that of their case, as `draw_cases` takes them.
+    """Return the scored images with `probability` and those of their case and its call, as `draw_cases` takes them.
 
     A case whose images carry both labels is shown under each of them.
     """
     frame = scored(predictions, protocol)
-    cases = decided_units(predictions, decisions, protocol, level="case").set_index(["case_id", "label"])["probability"]
+    cases = decided_units(predictions, decisions, protocol, level="case").set_index(["case_id", "label"])
     own = pd.MultiIndex.from_frame(frame[["case_id", "label"]])
     both = frame.groupby("case_id")["label"].transform("nunique") > 1
     names = frame["case_id"].where(~both, frame["case_id"] + " " + frame["label"])
-    return frame.assign(case_id=names, case_probability=cases.reindex(own).to_numpy())
+    return frame.assign(
+        case_id=names,
+        case_probability=cases["probability"].reindex(own).to_numpy(),
+        called_malignant=cases["called_malignant"].reindex(own).to_numpy(dtype=bool),
+    )
 
 
 def reliability_frame(

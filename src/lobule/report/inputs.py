@@ -91,6 +91,8 @@ class ReportInputs:
         banners: statements that only the pipeline can make, such as a fine-tuned holdout; those that follow from the
             settings are added by the report itself, see `standard_banners`.
         synthetic: the images were drawn by a program; the report says so and asks for no citation of real data.
+        rescored: the predictions were scored again, perhaps with other settings: the run's own bundle keeps its own
+            temperatures, thresholds and label sets.
     """
 
     title: str
@@ -108,6 +110,7 @@ class ReportInputs:
     gallery: tuple[GalleryItem, ...] = ()
     banners: tuple[Banner, ...] = ()
     synthetic: bool = False
+    rescored: bool = False
 
     @property
     def unit(self) -> str:
@@ -122,13 +125,16 @@ class ReportInputs:
         return self.predictions.frame.drop_duplicates("image_id").reset_index(drop=True)
 
 
-def standard_banners(config: Config | None, *, group_by: str, synthetic: bool = False) -> tuple[Banner, ...]:
+def standard_banners(
+    config: Config | None, *, group_by: str, synthetic: bool = False, divided_cases: int = 0
+) -> tuple[Banner, ...]:
     """Return the banners that follow from settings and data: a leaking split, random filters, synthetic images.
 
     Args:
         config: settings of the run; None where they are not known.
         group_by: unit of the split that was used: case, patient or image; "" where it is not known.
         synthetic: the images were drawn by a program.
+        divided_cases: cases of predictions from elsewhere that have images in several folds.
     """
     banners = []
     if not group_by:
@@ -137,6 +143,15 @@ def standard_banners(config: Config | None, *, group_by: str, synthetic: bool = 
                 severity="warning",
                 text="These predictions were made elsewhere. Lobule cannot know how the data were divided: if images of"
                 " one case were both trained on and tested on, every number on this page is inflated.",
+            )
+        )
+    if not group_by and divided_cases:
+        have = "case has" if divided_cases == 1 else "cases have"
+        banners.append(
+            Banner(
+                severity="danger",
+                text=f"{divided_cases:,} {have} images in several folds, so images of one case were trained on and"
+                " tested on. Every number on this page is inflated and says nothing about new cases.",
             )
         )
     if synthetic:

@@ -49,7 +49,9 @@ METRIC_NAMES: Final = {
 """Metric in metrics.json -> its name in print, in the order of the tables."""
 
 _UNDEFINED: Final = "not defined here, or too few cases for it"
-_NO_INTERVAL: Final = "no interval: fewer than 5 cases in a class that this metric needs"
+_NO_INTERVAL: Final = (
+    "no interval: fewer than 5 cases in a class that the metric needs, or nothing that varies; ECE has none"
+)
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ def spelled(number: Number, *, difference: bool = False) -> str:
     if number.value is None:
         return "– (not defined)"
     if not number.has_interval:
-        return f"{number.value_text} (too few cases for an interval)"
+        return f"{number.value_text} (no interval: too few cases, or nothing that varies)"
     interval = number.span_text if difference else number.interval_text
     return f"{number.value_text} (95\u00a0% interval {interval})"
 

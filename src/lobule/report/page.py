@@ -81,7 +81,9 @@ def _contents(sections: list[Section], inputs: ReportInputs) -> list[tuple[str, 
 def _result(inputs: ReportInputs) -> dict[str, Any]:
     document = inputs.metrics.document
     protocol = headline_protocol(document)
-    own = standard_banners(inputs.config, group_by=inputs.unit, synthetic=inputs.synthetic)
+    own = standard_banners(
+        inputs.config, group_by=inputs.unit, synthetic=inputs.synthetic, divided_cases=_divided_cases(inputs)
+    )
     return {
         "title": inputs.title,
         "eyebrow": _eyebrow(inputs),
@@ -96,6 +98,15 @@ def _result(inputs: ReportInputs) -> dict[str, Any]:
         "rivals_note": RIVALS_NOTE,
         "reading": "The range under a value is its 95\u00a0% interval; images of one case are not independent.",
     }
+
+
+def _divided_cases(inputs: ReportInputs) -> int:
+    """Return how many cases have images in several folds, where only the predictions can tell."""
+    if inputs.unit:
+        return 0
+    from lobule.evaluation.decision.decide import cases_in_several_folds
+
+    return cases_in_several_folds(inputs.predictions)
 
 
 def _eyebrow(inputs: ReportInputs) -> str:
@@ -120,7 +131,7 @@ def _ending(inputs: ReportInputs) -> dict[str, Any]:
         "command": str(inputs.run.get("command") or ""),
         "digests": _digests(inputs),
         "settings": inputs.config.to_yaml() if inputs.config else "",
-        "run_facts": list(_flat(inputs.run)),
+        "run_facts": list(_flat(_finished(inputs.run))),
     }
 
 
@@ -136,6 +147,11 @@ def _digests(inputs: ReportInputs) -> list[tuple[str, str]]:
         ("Seed", str(config.seed) if config else ""),
     ]
     return [(name, value) for name, value in found if value]
+
+
+def _finished(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the record as it is once the page stands: the page is written by the last stage of a run."""
+    return {**record, "status": "done"} if record.get("status") == "running" else record
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -180,7 +180,8 @@ def draw_cases(frame: pd.DataFrame, *, threshold: float) -> Drawing:
     """Draw every case as a column of its images' probabilities, ordered by the case's own probability.
 
     Args:
-        frame: one row an image: `case_id, label, probability, case_probability` (0 to 1).
+        frame: one row an image: `case_id, label, probability, case_probability` (0 to 1), `called_malignant` (of the
+            case; those called wrongly get a ring).
         threshold: probability from which on an image is called malignant.
     """
     ordered = frame.sort_values(["case_probability", "case_id", "probability"], kind="stable")
@@ -197,12 +198,16 @@ def draw_cases(frame: pd.DataFrame, *, threshold: float) -> Drawing:
         own = cases[cases["label"] == label]
         style: dict[str, Any] = {"color": colour, "markersize": 5.2, "markeredgecolor": "white", "markeredgewidth": 0.7}
         axes.plot(own.index, own["case_probability"], marker, label=f"{label}, {len(own)} cases", **style)
+    wrong = cases[cases["called_malignant"].astype(bool) != (cases["label"] == "malignant")]
+    if len(wrong):
+        ring: dict[str, Any] = {"markersize": 9.5, "markerfacecolor": "none", "markeredgecolor": INK, "color": INK}
+        axes.plot(wrong.index, wrong["case_probability"], "o", label=f"called wrongly, {len(wrong)} cases", **ring)
     _label_cases(axes, cases)
     axes.set(xlim=(-0.8, len(cases) - 0.2), ylim=(-0.03, 1.03), ylabel="Probability of malignancy")
     axes.grid(visible=False, axis="x")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, handletextpad=0.2, columnspacing=1.2)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, handletextpad=0.2, columnspacing=1.2)
     panel_title(axes, "Every case")
-    columns = ["image_id", "case_id", "label", "probability", "case_probability"]
+    columns = ["image_id", "case_id", "label", "probability", "case_probability", "called_malignant"]
     return Drawing(figure, ordered[[name for name in columns if name in ordered]].reset_index(drop=True))
 
 

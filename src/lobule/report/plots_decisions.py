@@ -71,9 +71,9 @@ def draw_risk_coverage(frame: pd.DataFrame) -> Drawing:
     Args:
         frame: one row a step: `level` (image, case), `coverage`, `risk`, `confidence`.
     """
-    figure = new_figure(5.4, 3.3)
+    figure = new_figure(5.4, 3.6)
     axes = figure.subplots()
-    figure.subplots_adjust(left=0.115, right=0.975, top=0.9, bottom=0.15)
+    figure.subplots_adjust(left=0.115, right=0.975, top=0.91, bottom=0.22)
     for level, (colour, name) in _LEVELS.items():
         part = frame[frame["level"] == level]
         if len(part):
@@ -84,7 +84,8 @@ def draw_risk_coverage(frame: pd.DataFrame) -> Drawing:
     axes.set_xticks(np.linspace(0, 1, 6), [f"{100 * share:.0f}\u00a0%" for share in np.linspace(0, 1, 6)])
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}\u00a0%")
     panel_title(axes, "Errors by share answered")
-    axes.legend(loc="upper left", handlelength=1.6)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncols=2, handlelength=1.6)
     return Drawing(figure, frame.reset_index(drop=True))
 
 

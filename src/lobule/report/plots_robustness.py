@@ -43,7 +43,7 @@ def draw_robustness(frame: pd.DataFrame) -> Drawing:
         above.tick_params(labelbottom=False)
     panels[0, 0].set(ylabel="AUROC", ylim=(_floor_of(frame), 1.01))
     largest = float(np.nanmax(changed["verdict_changes"].astype(float), initial=0.0))
-    panels[1, 0].set(ylabel="Called otherwise", ylim=(0, min(1.0, max(0.1, largest * 1.2))))
+    panels[1, 0].set(ylabel="Another verdict", ylim=(0, min(1.0, max(0.1, largest * 1.2))))
     panels[1, 0].yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}\u00a0%")
     return Drawing(figure, frame.reset_index(drop=True))
 

@@ -28,7 +28,7 @@ def with_slope(metrics: Metrics, slope: tuple[float, float | None, float | None]
 
 def test_shipped_and_cross_fitted_temperatures_are_told_apart(full_inputs: ReportInputs) -> None:
     text = words(full_inputs)
-    assert "Shipped, fitted on all out-of-fold predictions: 1.42 for images, 1.71 for cases." in text
+    assert "Shipped, fitted on all out-of-fold predictions: 1.42 for images, 1.71 for cases; one number" in text
     assert (
         "cross-fitted one, each fold with that of the others: 1.37 to 1.51 for images; 1.60 to 1.80 for cases" in text
     )
@@ -40,13 +40,37 @@ def test_shipped_and_cross_fitted_temperatures_are_told_apart(full_inputs: Repor
         ((0.97, 0.7, 1.3), "no sign that it is too sure, or not sure enough"),
         ((0.6, 0.4, 0.9), "the classifier is too sure of itself"),
         ((1.6, 1.2, 2.5), "the classifier is less sure than it could be"),
-        ((0.97, None, None), "on so few cases it cannot be judged"),
+        ((0.97, None, None), "without an interval it cannot be judged"),
+        ((0.4, -0.1, 0.9), "cannot be told from ones that say nothing"),
+        ((0.4, 0.0, 1.3), "cannot be told from ones that say nothing"),
+        ((-0.6, -1.1, -0.2), "the probabilities point the wrong way"),
     ],
 )
 def test_slope_is_put_into_words(
     inputs: ReportInputs, slope: tuple[float, float | None, float | None], reading: str
 ) -> None:
     assert reading in words(replace(inputs, metrics=with_slope(inputs.metrics, slope)))
+
+
+def test_temperature_is_said_to_keep_the_order_only_where_it_does(full_inputs: ReportInputs) -> None:
+    text = words(full_inputs)
+    assert "one number for all images never changes their order" in text
+    assert "different folds are divided by different numbers, which can change their order between folds" in text
+    rescored = words(replace(full_inputs, rescored=True))
+    assert "Shipped" not in rescored
+    assert "Fitted on all out-of-fold predictions: 1.42 for images" in rescored
+
+
+def test_where_temperature_made_it_worse_is_told(full_inputs: ReportInputs) -> None:
+    assert "made things worse" not in words(full_inputs).replace("For the subtypes of images it made", "")
+    document = full_inputs.metrics.document
+    folds = document["binary"]["folds"]
+    block = folds["case"]["calibration"]
+    worse = {**block, "after": {**block["after"], "log_loss": {**block["after"]["log_loss"], "value": 0.5}}}
+    binary = {**document["binary"], "folds": {**folds, "case": {**folds["case"], "calibration": worse}}}
+    text = words(replace(full_inputs, metrics=Metrics({**document, "binary": binary})))
+    assert "For cases it made things worse: log loss 0.410 before, 0.500 after." in text
+    assert "For images it made" not in text
 
 
 def test_table_stands_before_and_after_side_by_side(inputs: ReportInputs) -> None:

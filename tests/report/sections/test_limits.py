@@ -29,6 +29,11 @@ def test_label_sets_without_a_promise_are_a_limit(inputs: ReportInputs) -> None:
     assert "were calibrated on this data set" in text
 
 
+def test_label_sets_that_nothing_was_calibrated_for_are_no_limit(inputs: ReportInputs) -> None:
+    metrics = with_decisions(inputs.metrics, attainable=(False, False), calibration_cases=(0, 0))
+    assert "label sets promise" not in " ".join(limits(replace(inputs, metrics=metrics)))
+
+
 def test_foreign_predictions_are_not_said_to_be_calibrated_or_to_have_heat_maps(foreign: ReportInputs) -> None:
     text = " ".join(limits(foreign))
     assert "Probabilities are the classifier's own" in text

@@ -20,7 +20,12 @@ Gain = tuple[float | None, float | None, float | None]
         ((0.04, -0.01, 0.09), "unclear", "It does not clearly beat colour:", "−0.010 to 0.090; paired, by case)"),
         ((0.04, 0.0, 0.09), "unclear", "It does not clearly beat colour:", "this interval includes 0"),
         ((-0.06, -0.1, -0.01), "worse", "It is worse than colour:", "the difference is −0.060"),
-        ((0.04, None, None), "unclear", "Whether it beats colour cannot be said:", "too few cases for an interval"),
+        (
+            (0.04, None, None),
+            "unclear",
+            "Whether it beats colour cannot be said:",
+            "there is no interval of this difference",
+        ),
         ((None, None, None), "unclear", "Whether it beats colour is not known:", "no paired difference was measured"),
     ],
 )
@@ -59,11 +64,48 @@ def test_one_class_only_has_no_auroc(inputs: ReportInputs) -> None:
     benign = type(inputs.predictions)(frame[frame["label"] == "benign"].reset_index(drop=True))
     metrics = evaluate(benign, bootstrap=0)
     one_class = replace(inputs, predictions=benign, metrics=metrics)
-    assert "an AUROC of – (not defined) per image." in answer(one_class)
+    text = answer(one_class)
+    assert "only one class is there, benign, so whether the model tells the two apart cannot be said." in text
+    assert "% of the benign images benign" in text
+    assert "AUROC" not in text
+    assert "malignant images" not in text
     versus = beside_colour(metrics.document)
     assert versus is not None
     assert versus.outcome == "unclear"
     assert tiles(metrics.document, "folds")[0].cell.text == "–"
+
+
+Auroc = tuple[float, float | None, float | None]
+
+
+@pytest.mark.parametrize(
+    ("auroc", "is_told"),
+    [
+        ((0.2, 0.1, 0.4), True),
+        ((0.45, 0.3, 0.5), False),
+        ((0.9, 0.8, 0.95), False),
+        ((0.25, None, None), True),
+        ((0.35, None, None), False),
+    ],
+)
+def test_worse_than_guessing_looks_reversed(inputs: ReportInputs, auroc: Auroc, is_told: bool) -> None:
+    document = inputs.metrics.document
+    folds = document["binary"]["folds"]
+    image = {
+        **folds["image"],
+        "auroc": {**folds["image"]["auroc"], **dict(zip(("value", "low", "high"), auroc, strict=True))},
+    }
+    binary = {**document["binary"], "folds": {**folds, "image": image}}
+    text = answer(replace(inputs, metrics=type(inputs.metrics)({**document, "binary": binary})))
+    assert ("the column of probabilities, may be reversed" in text) is is_told
+
+
+def test_tiles_without_an_interval_name_every_reason(inputs: ReportInputs) -> None:
+    frame: pd.DataFrame = inputs.predictions.frame
+    metrics = evaluate(type(inputs.predictions)(frame), bootstrap=0)
+    (tile, *_) = tiles(metrics.document, "folds")
+    assert tile.interval == "no interval: too few cases, or nothing that varies"
+    assert "or nothing that varies; ECE has none" in tile.cell.why
 
 
 def test_tiles_show_the_gain_only_where_it_was_measured(inputs: ReportInputs) -> None:

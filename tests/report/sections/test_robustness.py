@@ -36,4 +36,41 @@ def test_a_run_that_did_not_measure_it_says_how_to(inputs: ReportInputs, foreign
     assert robustness_section(foreign) is None
     measured = robustness_section(replace(foreign, robustness=changed()))
     assert measured is not None
+    (first, *_) = measured.blocks
+    assert isinstance(first, Paragraph)
+    assert "would be refused as not assessable is not judged here" in first.text
+    assert "Measured by the run itself" not in first.text
     assert [block.kind for block in measured.blocks] == ["paragraph", "plots", "table", "table", "footnote"]
+
+
+def words(inputs: ReportInputs) -> list[str]:
+    section = robustness_section(inputs)
+    assert section is not None
+    return [str(getattr(block, "text", block.kind)) for block in section.blocks]
+
+
+def test_few_images_are_warned_of_above_the_plot(inputs: ReportInputs) -> None:
+    few = words(replace(inputs, robustness=changed().assign(n_images=20)))
+    assert few[1].startswith("Only 20 images tried: one image more or less is 5\u00a0% of them")
+    assert few[2] == "plots"
+    assert words(replace(inputs, robustness=changed()))[1] == "plots"
+
+
+def test_at_chance_close_numbers_mean_nothing(inputs: ReportInputs) -> None:
+    frame = changed()
+    own = frame["condition"] == "all_magnifications"
+    assert words(replace(inputs, robustness=frame))[-1].endswith(
+        "Close numbers mean that what was learned carries over."
+    )
+    one = words(replace(inputs, robustness=frame.assign(low=frame["low"].mask(own & (frame["amount"] == 40), 0.45))))[
+        -1
+    ]
+    assert one.endswith("For 40X the AUROC of the former is near chance (0.5), so that close numbers say nothing.")
+    every = words(replace(inputs, robustness=frame.assign(auroc=frame["auroc"].mask(own, 0.52))))[-1]
+    assert "carries over" not in every
+    assert "For all of them the AUROC of the former is near chance" in every
+
+
+def test_a_run_that_is_scored_again_did_not_change_images_again(inputs: ReportInputs) -> None:
+    text = words(replace(inputs, robustness=changed(), rescored=True))[0]
+    assert "Measured by the run itself, with its own temperatures, thresholds and label sets." in text

@@ -15,6 +15,7 @@ from lobule.report.numbers import (
     number_of,
     percent,
 )
+from lobule.report.sections.abstention import is_attained, is_calibrated
 from lobule.report.theme import display_name
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def _methods(inputs: ReportInputs, document: Mapping[str, Any]) -> dict[str, str
         "uncertainty": (
             f"95 % intervals of a bootstrap that resamples cases, stratified by label ({replicates}since images of one "
             "case are not independent); for proportions of cases those of Clopper and Pearson; none where a class that "
-            "the measure needs has fewer than 5 cases. No significance tests."
+            "the measure needs has fewer than 5 cases or nothing varies, and none of the calibration error. No "
+            "significance tests."
         ),
         "rivals": f"The same measures for controls: {rivals}." if rivals else "",
         "robustness": _robustness(document, rivals),
@@ -76,8 +78,8 @@ def _methods(inputs: ReportInputs, document: Mapping[str, Any]) -> dict[str, str
         ),
         "fairness": "Age, sex, ethnicity and the like are not in the data, so performance by them is not known.",
         "output": _output(document, decided=config is not None),
-        "threshold": _threshold(binary),
-        "recalibration": _recalibration(binary, trained=config is not None),
+        "threshold": f"{_threshold(binary)}{_kept_by_the_bundle(inputs)}".strip(),
+        "recalibration": _recalibration(binary, trained=inputs.split is not None),
     }
 
 
@@ -122,7 +124,9 @@ def _abstention(document: Mapping[str, Any], protocol: Protocol) -> str:
     sets = (level_of(document, "binary", protocol=protocol, level="image") or {}).get("conformal")
     if not sets:
         return ""
-    if not all((sets.get("attainable") or {}).values()):
+    if not is_calibrated(sets):
+        return "No label sets were calibrated."
+    if not is_attained(sets):
         return f"Label sets at alpha {sets.get('alpha')}: too few cases for a guarantee, none is claimed."
     coverage, shares = sets.get("coverage") or {}, sets.get("shares") or {}
     return (
@@ -191,6 +195,12 @@ def _threshold(binary: Mapping[str, Any]) -> str:
     case = threshold.get("case")
     of_case = f" (of a case: {case:.3g})" if isinstance(case, int | float) else ""
     return f"Malignant from a probability of {value:.3g} on{of_case}; rule: {rule}."
+
+
+def _kept_by_the_bundle(inputs: ReportInputs) -> str:
+    if not inputs.rescored or inputs.split is None:
+        return ""
+    return " The predictions were scored again: the run's own bundle keeps the values that it was shipped with."
 
 
 def _recalibration(binary: Mapping[str, Any], *, trained: bool) -> str:

@@ -9,7 +9,7 @@ from lobule.evaluation.binary import CALIBRATION_BINS
 from lobule.report.blocks import Block, Footnote, Paragraph, Plots, Section
 from lobule.report.cells import Cell, Column, Row, Table, metric_cell
 from lobule.report.numbers import Number, decimal_of, headline_protocol, level_of, number_of, numbers_in, spelled
-from lobule.report.sections.thresholds import is_fitted, range_text
+from lobule.report.sections.thresholds import is_fitted, is_shipped, part_name, range_text
 from lobule.taxonomy import Task
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ _NOTE: Final = (
 _SUBTYPE_NOTE: Final = (
     "Of the subtypes: the Brier score is summed over the eight probabilities, 0 to 2; ECE is that of the largest one."
 )
+_SUBTYPES: Final = "the subtypes of images"
+_LEAST_LOSS: Final = 5e-4
 _STAGES: Final = (("before", "before temperature"), ("after", "after, cross-fitted"))
 
 
@@ -43,7 +45,7 @@ def calibration_section(inputs: ReportInputs) -> Section | None:
     protocol = headline_protocol(document)
     if protocol is None:
         return None
-    blocks: list[Block] = [Paragraph(_temperature_text(document), "Temperature")]
+    blocks: list[Block] = [Paragraph(_temperature_text(inputs, protocol), "Temperature")]
     if reading := _reading(document, protocol):
         blocks.append(Paragraph(reading, "Reading"))
     tables = (
@@ -60,22 +62,44 @@ def calibration_section(inputs: ReportInputs) -> Section | None:
     )
 
 
-def _temperature_text(document: Mapping[str, Any]) -> str:
+def _temperature_text(inputs: ReportInputs, protocol: Protocol) -> str:
+    document = inputs.metrics.document
     block = numbers_in(document, "binary", "temperature")
     if not block or not is_fitted(document):
         return "None was fitted here: these are the probabilities as they were given, and nothing has corrected them."
-    shipped = f"{decimal_of(block.get('image'), 2)} for images, {decimal_of(block.get('case'), 2)} for cases"
+    pooled = f"{decimal_of(block.get('image'), 2)} for images, {decimal_of(block.get('case'), 2)} for cases"
     fitted = numbers_in(block, "cross_fitted")
     ranges = [f"{range_text(fitted[level])} for {level}s" for level in ("image", "case") if fitted.get(level)]
     text = (
-        "Logits are divided by one number before they become probabilities: above 1 it makes the classifier less sure,"
-        f" and it never changes the order of images. Shipped, fitted on all out-of-fold predictions: {shipped}."
+        "Logits are divided by a number before they become probabilities: above 1 it makes the classifier less sure."
+        f" {'Shipped, fitted' if is_shipped(inputs) else 'Fitted'} on all out-of-fold predictions: {pooled}; one number"
+        " for all images never changes their order."
     )
-    if not ranges:
-        return text
-    return (
-        f"{text} Reported on this page is the cross-fitted one, each fold with that of the others: {'; '.join(ranges)}."
-    )
+    if ranges:
+        part = part_name(inputs)
+        text += (
+            f" Reported on this page is the cross-fitted one, each {part} with that of the others: {'; '.join(ranges)}."
+            f" The probabilities of different {part}s are divided by different numbers, which can change their order"
+            f" between {part}s; AUROC ranks by the logits."
+        )
+    return " ".join([text, *_where_worse(document, protocol)])
+
+
+def _where_worse(document: Mapping[str, Any], protocol: Protocol) -> list[str]:
+    """Say where the cross-fitted temperature made the log loss larger than none."""
+    sentences = []
+    for task, level, units in (
+        ("binary", "image", "images"),
+        ("binary", "case", "cases"),
+        ("subtype", "image", _SUBTYPES),
+    ):
+        stages = numbers_in(document, task, protocol, level, "calibration")
+        before, after = (number_of(numbers_in(stages, stage), "log_loss") for stage in ("before", "after"))
+        if before.value is not None and after.value is not None and after.value > before.value + _LEAST_LOSS:
+            sentences.append(
+                f"For {units} it made things worse: log loss {before.value_text} before, {after.value_text} after."
+            )
+    return sentences
 
 
 def _reading(document: Mapping[str, Any], protocol: Protocol) -> str:
@@ -99,7 +123,11 @@ def _lean(intercept: Number, level: str) -> list[str]:
 
 def _meaning(slope: Number) -> str:
     if slope.low is None or slope.high is None:
-        return "on so few cases it cannot be judged"
+        return "without an interval it cannot be judged"
+    if slope.high <= 0:
+        return "the probabilities point the wrong way"
+    if slope.low <= 0:
+        return "its interval includes 0, so these probabilities cannot be told from ones that say nothing"
     if slope.low > 1:
         return "the classifier is less sure than it could be"
     return (

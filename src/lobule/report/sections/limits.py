@@ -14,6 +14,7 @@ from lobule.report.numbers import (
     numbers_in,
     spelled,
 )
+from lobule.report.sections.abstention import is_calibrated
 from lobule.report.sections.thresholds import is_fitted
 from lobule.report.theme import display_name
 from lobule.taxonomy import LABELS, SUBTYPES
@@ -69,7 +70,8 @@ def _of_probabilities(inputs: ReportInputs) -> Iterator[str]:
     else:
         yield "Probabilities are the classifier's own; see the calibration before reading 0.9 as nine in ten."
     protocol = headline_protocol(document)
-    attainable = numbers_in(document, "binary", protocol or "", "case", "conformal", "attainable")
+    sets = numbers_in(document, "binary", protocol or "", "case", "conformal")
+    attainable = numbers_in(sets, "attainable") if is_calibrated(sets) else {}
     if missing := [label for label in LABELS if attainable.get(label) is False]:
         yield f"The label sets promise nothing for {' or '.join(missing)} cases: there are too few of them."
 

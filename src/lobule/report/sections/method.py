@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from lobule.report.blocks import Paragraph, Section
 from lobule.report.inputs import ReportInputs
-from lobule.report.numbers import count, percent
-from lobule.report.sections.thresholds import is_fitted, threshold_of
+from lobule.report.numbers import count, numbers_in, percent
+from lobule.report.sections.thresholds import is_fitted, part_name, threshold_of
 from lobule.taxonomy import SUBTYPES
 
 if TYPE_CHECKING:
@@ -97,10 +97,10 @@ def _measures_text(inputs: ReportInputs) -> str:
     )
     threshold = threshold_of(document)
     if is_fitted(document):
-        text += (
-            " Temperature, threshold and label sets are cross-fitted: each fold is judged with values that were fitted"
-            " on the other folds."
-        )
+        part = part_name(inputs)
+        rule = str(numbers_in(document, "binary", "threshold").get("rule") or "")
+        what = "Temperature and label sets" if rule.startswith("fixed") else "Temperature, threshold and label sets"
+        text += f" {what} are cross-fitted: each {part} is judged with values that were fitted on the other {part}s."
     elif threshold is not None:
         text += f" An image counts as malignant from a probability of {threshold:.3g} on."
     return text + " AUROC 0.5 and balanced accuracy 0.5 (0.125 for eight subtypes) are what guessing gives."

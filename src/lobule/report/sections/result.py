@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from lobule.evaluation.levels import LEVELS
 from lobule.report.cells import Cell
 from lobule.report.inputs import ReportInputs
 from lobule.report.numbers import (
@@ -35,7 +36,10 @@ _TILES: Final[tuple[tuple[str, Task, Level, str], ...]] = (
     ("Balanced accuracy, per image", "binary", "image", "balanced_accuracy"),
     ("Eight subtypes, balanced accuracy, per image", "subtype", "image", "balanced_accuracy"),
 )
-_NO_INTERVAL: Final = "no interval: a class has too few cases"
+_NO_INTERVAL: Final = "no interval: too few cases, or nothing that varies"
+_REVERSED: Final = 0.3
+_GUESSING: Final = 0.5
+_SHARE_RIGHT: Final = {"benign": "specificity", "malignant": "recall"}
 
 
 @dataclass(frozen=True)
@@ -64,18 +68,45 @@ def answer(inputs: ReportInputs) -> str:
     if protocol is None:
         return "No image with a known label was scored, so nothing can be said about how good this classifier is."
     image = level_of(document, "binary", protocol=protocol, level="image")
-    of_cases = number_of(level_of(document, "binary", protocol=protocol, level="case"), "auroc")
-    text = f"{_tested_on(inputs, protocol)}, the model told malignant from benign with an AUROC of"
-    text += f" {spelled(number_of(image, 'auroc'))} per image"
-    text += f" and {spelled(of_cases)} per case" if of_cases.value is not None else ""
-    recall, specificity = number_of(image, "recall"), number_of(image, "specificity")
-    if recall.value is not None and specificity.value is not None:
+    auroc, of_cases = (
+        number_of(level_of(document, "binary", protocol=protocol, level=level), "auroc") for level in LEVELS
+    )
+    text = _tested_on(inputs, protocol)
+    if auroc.value is None:
         text += (
-            f". It called {percent(recall.value)} of the malignant images malignant"
-            f"{_interval_in_percent(recall)} and {percent(specificity.value)} of the benign ones benign"
-            f"{_interval_in_percent(specificity)}"
+            f", only one class is there{_only_class(image)}, so whether the model tells the two apart cannot be said"
         )
-    return f"{text}."
+    else:
+        text += f", the model told malignant from benign with an AUROC of {spelled(auroc)} per image"
+        text += f" and {spelled(of_cases)} per case" if of_cases.value is not None else ""
+    return f"{text}.{_called(image)}{_reversed(auroc)}"
+
+
+def _only_class(image: Mapping[str, Any] | None) -> str:
+    found = [label for label, metric in _SHARE_RIGHT.items() if number_of(image, metric).value is not None]
+    return f", {found[0]}" if len(found) == 1 else ""
+
+
+def _called(image: Mapping[str, Any] | None) -> str:
+    """Return what share of each class that is there got its own label."""
+    parts = [
+        f"{percent(number.value)} of the {label} images {label}{_interval_in_percent(number)}"
+        for label, metric in reversed(_SHARE_RIGHT.items())
+        if (number := number_of(image, metric)).value is not None
+    ]
+    return f" It called {' and '.join(parts)}." if parts else ""
+
+
+def _reversed(auroc: Number) -> str:
+    if auroc.value is None:
+        return ""
+    is_low = auroc.high < _GUESSING if auroc.high is not None else auroc.value < _REVERSED
+    if not is_low:
+        return ""
+    return (
+        " That is worse than guessing: the labels, or the column of probabilities, may be reversed (P(benign) read as"
+        " P(malignant))."
+    )
 
 
 def _tested_on(inputs: ReportInputs, protocol: Protocol) -> str:
@@ -124,7 +155,10 @@ def _versus(gain: Number, alone: str) -> Versus:
             "unclear", "Whether it beats colour is not known:", f"{alone}; no paired difference was measured."
         )
     if gain.low is None or gain.high is None:
-        text = f"{alone}, the model {gain.signed_text}; there are too few cases for an interval of this difference."
+        text = (
+            f"{alone}, the model {gain.signed_text}; there is no interval of this difference: too few cases, or nothing"
+            " that varies."
+        )
         return Versus("unclear", "Whether it beats colour cannot be said:", text)
     interval = f"(95\u00a0% interval {gain.span_text}; paired, by case)"
     if gain.low > 0:

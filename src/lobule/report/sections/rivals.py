@@ -83,7 +83,8 @@ def what_rivals_tell(document: Mapping[str, Any], *, protocol: Protocol) -> str:
 def _shuffled_labels(shuffled: Number, level: Mapping[str, Any]) -> str:
     """Say whether shuffled labels were learned; one shuffle of few cases is often far from 0.5 by chance alone."""
     benign, malignant = (number_of(level, name).n_cases or 0 for name in ("specificity", "recall"))
-    text = f"On labels shuffled between cases the same model reaches {shuffled}"
+    # Without its interval, which resamples cases but not the shuffle.
+    text = f"On labels shuffled between cases the same model reaches {shuffled.value_text}"
     if not benign or not malignant or shuffled.value is None:
         return f"{text}."
     # Twice the standard error of a rank sum of cases (Mann and Whitney, 1947).

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lobule.report.blocks import Block, Footnote, Paragraph, Plots, Section
 from lobule.report.cells import Cell, Column, Row, Table, metric_cell
-from lobule.report.numbers import Number, percent
+from lobule.report.numbers import Number, count, percent
 
 if TYPE_CHECKING:
     from lobule.report.inputs import ReportInputs
@@ -39,12 +39,19 @@ _NOT_MEASURED: Final = (
 )
 _TEXT: Final = (
     "A sample of held-out images, changed in one way at a time and judged again by the heads that had not seen their"
-    " cases. Blur is the sigma in pixels of an image of 460 rows; brightness and stains are factors, 1 is unchanged."
+    " cases. A verdict is benign, malignant or uncertain; whether a changed image would be refused as not assessable is"
+    " not judged here. Blur is the sigma in pixels of an image of 460 rows; brightness and stains are factors, 1 is"
+    " unchanged."
 )
 _LEFT_OUT_NOTE: Final = (
     "Both on the same images, all of one magnification: heads trained on all magnifications, and heads trained without"
-    " any image of this one. Close numbers mean that what was learned carries over."
+    " any image of this one."
 )
+_CARRIES_OVER: Final = "Close numbers mean that what was learned carries over."
+_NEAR_CHANCE: Final = "the AUROC of the former is near chance (0.5), so that close numbers say nothing."
+_MEASURED_BY_THE_RUN: Final = "Measured by the run itself, with its own temperatures, thresholds and label sets."
+_FEW_IMAGES: Final = 50
+_CHANCE: Final = 0.6
 
 
 def robustness_section(inputs: ReportInputs) -> Section | None:
@@ -57,10 +64,31 @@ def robustness_section(inputs: ReportInputs) -> Section | None:
     changed, left_out = robustness_table(frame), left_out_table(frame)
     blocks: list[Block] = []
     if changed:
-        blocks += [Paragraph(_TEXT), Plots("robustness"), changed]
+        text = f"{_TEXT} {_MEASURED_BY_THE_RUN}" if inputs.rescored else _TEXT
+        blocks += [Paragraph(text), *_few(frame), Plots("robustness"), changed]
     if left_out:
-        blocks += [left_out, Footnote(_LEFT_OUT_NOTE)]
+        blocks += [left_out, Footnote(f"{_LEFT_OUT_NOTE} {_what_carries_over(frame)}")]
     return Section("robustness", "Robustness", "When images change", tuple(blocks))
+
+
+def _few(frame: pd.DataFrame) -> list[Paragraph]:
+    """Warn where so few images were tried that most of what is seen is chance."""
+    images = int(changed_images(frame)["n_images"].max())
+    if images >= _FEW_IMAGES:
+        return []
+    text = f"Only {count(images, 'image')} tried: one image more or less is {percent(1 / images)} of them, so that"
+    return [Paragraph(f"{text} small differences below are chance.", "Read with care")]
+
+
+def _what_carries_over(frame: pd.DataFrame) -> str:
+    """Say how to read the left out magnifications; at chance there is nothing that could carry over."""
+    beside = frame[frame["condition"] == _ALL]
+    auroc, low = (pd.to_numeric(beside[name], errors="coerce") for name in ("auroc", "low"))
+    at_chance = ((auroc < _CHANCE) | auroc.isna() | (low <= 0.5)).to_numpy(dtype=bool)
+    names = [f"{_amount(amount)}X" for amount in beside.loc[at_chance, "amount"]]
+    if len(beside) and at_chance.all():
+        return f"For all of them {_NEAR_CHANCE}"
+    return f"{_CARRIES_OVER} For {' and '.join(names)} {_NEAR_CHANCE}" if names else _CARRIES_OVER
 
 
 def condition_name(condition: str) -> str:
@@ -91,7 +119,7 @@ def robustness_table(frame: pd.DataFrame) -> Table | None:
         rows.append(Row(Cell(name), cells, strong=row["condition"] == UNCHANGED))
     columns = (
         Column("AUROC", "per image"),
-        Column("Called otherwise", "share of images"),
+        Column("Another verdict", "share of images"),
         Column("Measured on"),
     )
     return Table("Changed images", "Change", columns, tuple(rows)) if rows else None
@@ -113,7 +141,7 @@ def left_out_table(frame: pd.DataFrame) -> Table | None:
     columns = (
         Column("Trained on all", "AUROC, per image"),
         Column("Trained without it", "AUROC, per image"),
-        Column("Called otherwise", "share of images"),
+        Column("Another verdict", "share of images"),
     )
     return Table("A magnification that was never seen", "Magnification", columns, tuple(rows)) if rows else None
 

@@ -29,7 +29,8 @@ __all__ = ["INTERVAL_NOTE", "magnification_table", "metrics_table", "score_secti
 
 INTERVAL_NOTE: Final = (
     "Under each value: its 95\u00a0% interval, resampling cases. A dash: not defined, or too few cases. “No interval”:"
-    " fewer than 5 cases in a class that the metric needs. Columns name the images and cases behind their numbers;"
+    " fewer than 5 cases in a class that the metric needs, or nothing that varies (such as no error at all); the"
+    " calibration error (ECE) has none. Columns name the images and cases behind their numbers;"
     " a cell that rests on others names its own."
 )
 _SOURCE_NOTE: Final = (
