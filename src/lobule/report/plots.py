@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lobule.report.numbers import count
 from lobule.report.theme import COLOURS, GREY, INK, Drawing, display_name, drawing, new_figure, panel_title
 
 if TYPE_CHECKING:
@@ -201,7 +202,9 @@ def draw_cases(frame: pd.DataFrame, *, threshold: float) -> Drawing:
     wrong = cases[cases["called_malignant"].astype(bool) != (cases["label"] == "malignant")]
     if len(wrong):
         ring: dict[str, Any] = {"markersize": 9.5, "markerfacecolor": "none", "markeredgecolor": INK, "color": INK}
-        axes.plot(wrong.index, wrong["case_probability"], "o", label=f"called wrongly, {len(wrong)} cases", **ring)
+        axes.plot(
+            wrong.index, wrong["case_probability"], "o", label=f"called wrongly, {count(len(wrong), 'case')}", **ring
+        )
     _label_cases(axes, cases)
     axes.set(xlim=(-0.8, len(cases) - 0.2), ylim=(-0.03, 1.03), ylabel="Probability of malignancy")
     axes.grid(visible=False, axis="x")

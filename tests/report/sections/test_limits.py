@@ -34,6 +34,14 @@ def test_label_sets_that_nothing_was_calibrated_for_are_no_limit(inputs: ReportI
     assert "label sets promise" not in " ".join(limits(replace(inputs, metrics=metrics)))
 
 
+def test_a_class_that_is_not_there_is_not_counted(foreign: ReportInputs) -> None:
+    frame = foreign.predictions.frame
+    benign = type(foreign.predictions)(frame[frame["label"] == "benign"].reset_index(drop=True))
+    first, *_ = limits(replace(foreign, predictions=benign))
+    assert first.startswith("No malignant case is there")
+    assert limits(foreign)[0].startswith("Only 15 benign cases stand behind every number")
+
+
 def test_foreign_predictions_are_not_said_to_be_calibrated_or_to_have_heat_maps(foreign: ReportInputs) -> None:
     text = " ".join(limits(foreign))
     assert "Probabilities are the classifier's own" in text

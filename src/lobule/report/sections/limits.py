@@ -38,7 +38,9 @@ def limits(inputs: ReportInputs) -> list[str]:
     smallest = min(LABELS, key=lambda label: int(cases.get(label, 0)))
     found = [
         f"Only {count(int(cases.get(smallest, 0)), f'{smallest} case')} stand behind every number: the intervals, not"
-        " the values, are the result.",
+        " the values, are the result."
+        if cases.get(smallest, 0)
+        else f"No {smallest} case is there: nothing on this page says how the classifier does on one.",
         "All numbers come from one data set. Other scanners, stains, laboratories or patients can give other results;"
         " nothing here was validated on outside data.",
         "The images are regions chosen by people, not whole slides; how the classifier behaves on tissue that nobody"
