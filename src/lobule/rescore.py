@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +84,7 @@ def rescore(
         if (source / "run.json").is_file()
         else scored_inputs(predictions, metrics, title=source.stem, decision=config.decision)
     )
+    inputs = replace(inputs, rescored=True)
     write_report(inputs, out / "report.html")
     filled = write_checklists(inputs, checklists, out)
     written = (out / "predictions.csv", out / "metrics.json", out / "report.html", *filled)
