@@ -3,12 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lobule.config import DecisionSettings
 from lobule.controls.majority import majority_logits
 from lobule.evaluation.metrics import evaluate
 from lobule.model.held_out import held_out_predictions
 from lobule.model.plan import plan_fits, targets_of
 from lobule.taxonomy import Task
 from tests.controls.simulated import simulated
+
+_AT_HALF = DecisionSettings(threshold="fixed:0.5")
 
 
 def test_majority_ranks_nothing_and_is_right_as_often_as_the_majority_is_there() -> None:
@@ -20,7 +23,7 @@ def test_majority_ranks_nothing_and_is_right_as_often_as_the_majority_is_there()
     fits = plan_fits(fold_of, fold_of == 1)[:-1]
     tasks: tuple[Task, ...] = ("binary", "subtype")
     logits = {task: majority_logits(task, targets_of(manifest.frame, task), fits) for task in tasks}
-    metrics = evaluate(held_out_predictions(manifest, fits, logits, model_id="m"), bootstrap=0)
+    metrics = evaluate(held_out_predictions(manifest, fits, logits, model_id="m"), decision=_AT_HALF, bootstrap=0)
     share = float((manifest.frame["label"] == "malignant").mean())
     assert share > 0.7
     assert metrics.value("binary", "auroc", protocol="holdout") == 0.5
