@@ -40,6 +40,7 @@ from lobule.provenance import cache_folder, environment
 from lobule.taxonomy import TASKS
 
 TARGET = 60.0
+_FACTORS = 40
 
 
 class Stopwatch:
@@ -65,11 +66,12 @@ def simulate(size: int) -> tuple[Manifest, Features]:
     label, subtype = (np.maximum(targets_of(manifest.frame, task), 0) for task in TASKS)
 
     def drawn(views: int, columns: int) -> np.ndarray:
-        values = (
-            random.normal(size=(views, len(manifest), columns)) + random.normal(size=(case.max() + 1, columns))[case]
-        )
-        values += 0.2 * random.normal(size=(2, columns))[label] + 0.2 * random.normal(size=(8, columns))[subtype]
-        return values.astype(np.float32)
+        # Forty factors lie behind the features, as in real ones; what is of the case outweighs what is of the class.
+        factors = random.normal(size=(case.max() + 1, _FACTORS))[case]
+        factors += 0.5 * random.normal(size=(2, _FACTORS))[label] + 0.3 * random.normal(size=(8, _FACTORS))[subtype]
+        seen = factors + random.normal(size=(views, len(manifest), _FACTORS))
+        values = seen @ random.normal(size=(_FACTORS, columns)) / np.sqrt(_FACTORS)
+        return (values + 0.5 * random.normal(size=values.shape)).astype(np.float32)
 
     store = FeatureStore(cache_folder() / "features" / "colour-only-1", feature_size=COLOUR_NUMBERS)
     store.append(digests, "identity", drawn(1, COLOUR_NUMBERS)[0])

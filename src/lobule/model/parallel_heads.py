@@ -138,11 +138,19 @@ class ParallelHeads:
             features = self._data.features[self._random.integers(views, size=chosen.shape), chosen]
             features -= self._mean[:, None]
             features /= self._scale[:, None]
+            self._drop(features)
             yield (
                 features,
                 np.repeat(self._targets[chosen][:, :, None], self._members, axis=2),
                 np.repeat(weights[:, :, None], self._members, axis=2),
             )
+
+    def _drop(self, features: NDArray[np.float32]) -> None:
+        """Apply dropout to the features, (K, B, D), in place: two random bytes a number, a third of Keras' time."""
+        if rate := self._settings.input_dropout:
+            kept = self._random.integers(0, 1 << 16, features.shape, dtype=np.uint16) >= round(rate * (1 << 16))
+            features *= kept
+            features /= np.float32(1 - rate)
 
     def _build(self, seed: int) -> Any:
         keras, settings = self._keras, self._settings
@@ -163,8 +171,6 @@ class ParallelHeads:
             )
 
         outputs = inputs = keras.Input(batch_shape=(count, images, size))
-        if settings.input_dropout:
-            outputs = keras.layers.Dropout(settings.input_dropout, seed=seed)(outputs)
         if settings.hidden:
             outputs = dense("kbd,kdh->kbh", size, (images, settings.hidden), "relu")(outputs)
             outputs = keras.layers.Dropout(settings.dropout, seed=seed + 1)(outputs)
