@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from lobule.config import DecisionSettings
@@ -112,8 +113,12 @@ def decided(predictions: Predictions, decisions: Decisions) -> Predictions:
 
 def cases_in_several_folds(predictions: Predictions) -> int:
     """Return how many cases have images in several folds: with that, images of one case judge each other."""
-    frame = predictions.frame[predictions.frame["fold"].notna() & (predictions.frame["case_id"] != "")]
-    return int((frame.groupby(["protocol", "case_id"])["fold"].nunique() > 1).groupby("case_id").any().sum())
+    return _crossing_cases(predictions.frame)
+
+
+def _crossing_cases(frame: pd.DataFrame) -> int:
+    known = frame[frame["fold"].notna() & (frame["case_id"] != "")]
+    return int((known.groupby(["protocol", "case_id"])["fold"].nunique() > 1).groupby("case_id").any().sum())
 
 
 class _Fitter:
@@ -164,7 +169,7 @@ def _groups(predictions: Predictions, protocol: Protocol, rows: NDArray[np.intp]
     group = np.full(len(frame), -1, dtype=np.int64)
     fold = frame["fold"].to_numpy(dtype=np.float64, na_value=np.nan)
     known_folds = not np.isnan(fold[inside]).any() and len(set(fold[rows].tolist())) > 1
-    if known_folds and not cases_in_several_folds(Predictions(frame[inside])):
+    if known_folds and not _crossing_cases(frame[inside]):
         group[inside] = fold[inside].astype(np.int64)
         return group
     group[inside] = 0
