@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 
 from lobule.config import Config
-from lobule.controls.colour_only import COLOUR_NUMBERS
 from lobule.controls.rivals import rival_predictions
 from lobule.data.manifest import Manifest
 from lobule.data.scan import scan
@@ -32,11 +31,11 @@ from lobule.data.split import split
 from lobule.evaluation.metrics import evaluate
 from lobule.features.extract import Features
 from lobule.features.spec import EncoderSpec
-from lobule.features.store import FeatureStore
+from lobule.features.statistics import STATISTICS, statistics_store
 from lobule.features.weights import ResolvedWeights
 from lobule.model.plan import plan_fits, targets_of
 from lobule.model.stages import train_heads
-from lobule.provenance import cache_folder, environment
+from lobule.provenance import environment
 from lobule.taxonomy import TASKS
 
 TARGET = 60.0
@@ -73,8 +72,7 @@ def simulate(size: int) -> tuple[Manifest, Features]:
         values = seen @ random.normal(size=(_FACTORS, columns)) / np.sqrt(_FACTORS)
         return (values + 0.5 * random.normal(size=values.shape)).astype(np.float32)
 
-    store = FeatureStore(cache_folder() / "features" / "colour-only-1", feature_size=COLOUR_NUMBERS)
-    store.append(digests, "identity", drawn(1, COLOUR_NUMBERS)[0])
+    statistics_store().append(digests, "identity", drawn(1, len(STATISTICS))[0])
     spec = EncoderSpec("vgg16", ResolvedWeights("none", None, "0" * 64, "vgg16"))
     return manifest, Features(drawn(2, size), ("identity", "flip_horizontal"), spec)
 

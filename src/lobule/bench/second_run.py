@@ -12,17 +12,15 @@ import numpy as np
 
 from lobule.assessment import assess
 from lobule.config import Config
-from lobule.controls import colour_only
 from lobule.data.manifest import Manifest
 from lobule.data.split import split
-from lobule.features import statistics
 from lobule.features.extract import extract_spec
 from lobule.features.spec import EncoderSpec, encoder_spec
+from lobule.features.statistics import statistics_store
 from lobule.features.store import FeatureStore
 from lobule.model.plan import plan_fits
 from lobule.model.stages import train_heads
 from lobule.progress import Progress, silent
-from lobule.provenance import cache_folder
 from lobule.taxonomy import LABEL_OF_SUBTYPE, MAGNIFICATIONS, SUBTYPES
 
 __all__ = ["OTHER_HEAD", "second_run_seconds", "simulated_manifest"]
@@ -33,12 +31,6 @@ _CASES: Final = dict(zip(SUBTYPES, (2, 7, 3, 6, 37, 4, 6, 5), strict=True))
 _SHARD: Final = 256
 OTHER_HEAD: Final = {"hidden": 128, "members": 2}
 """Settings of the heads that a second run differs in."""
-
-_NUMBERS: Final = {
-    colour_only._STORE: colour_only.COLOUR_NUMBERS,
-    statistics._STORE: len(statistics.STATISTICS),
-}
-"""Stores of what a run knows of an image besides its features, with the size of a row."""
 
 _T = TypeVar("_T")
 
@@ -54,8 +46,7 @@ def second_run_seconds(config: Config, *, images: int, progress: Progress = sile
     manifest = simulated_manifest(images)
     spec = encoder_spec(config.features, seed=config.seed + 1)  # a store of its own
     _fill(FeatureStore.of(spec), manifest, config.features.views)
-    for name, size in _NUMBERS.items():
-        _fill(FeatureStore(cache_folder() / "features" / name, feature_size=size), manifest, ("identity",))
+    _fill(statistics_store(), manifest, ("identity",))
     other = config.model_copy(update={"head": config.head.model_copy(update=OTHER_HEAD)})
     return _stages(manifest, spec, other, progress)
 

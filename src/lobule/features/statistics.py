@@ -20,8 +20,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lobule.data.manifest import Manifest
+    from lobule.features.store import FeatureStore
 
-__all__ = ["COLOUR_NUMBERS", "STATISTICS", "STATISTICS_SIZE", "colour_numbers", "image_statistics", "statistics_of"]
+__all__ = [
+    "COLOUR_NUMBERS",
+    "STATISTICS",
+    "STATISTICS_SIZE",
+    "colour_numbers",
+    "image_statistics",
+    "statistics_of",
+    "statistics_store",
+]
 
 COLOUR_NUMBERS: Final = 15
 STATISTICS_SIZE: Final = 224
@@ -80,12 +89,17 @@ def image_statistics(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.concatenate([_colour_numbers(lab), _detail(lightness), _stain(squashed)]).astype(np.float32)
 
 
-def statistics_of(manifest: Manifest, *, progress: Progress = silent) -> NDArray[np.float32]:
-    """Return the statistics of every image, (n, 20), computed once for the same pixels, ever."""
+def statistics_store() -> FeatureStore:
+    """Return where the statistics of images are kept, by the digest of their pixels, under the view `identity`."""
     from lobule.features.store import FeatureStore
     from lobule.provenance import cache_folder
 
-    store = FeatureStore(cache_folder() / "features" / _STORE, feature_size=len(STATISTICS))
+    return FeatureStore(cache_folder() / "features" / _STORE, feature_size=len(STATISTICS))
+
+
+def statistics_of(manifest: Manifest, *, progress: Progress = silent) -> NDArray[np.float32]:
+    """Return the statistics of every image, (n, 20), computed once for the same pixels, ever."""
+    store = statistics_store()
     digests = manifest.frame["pixel_sha256"].tolist()
     found, values = store.read(digests, "identity")
     missing = np.flatnonzero(~found)
