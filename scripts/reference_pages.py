@@ -186,7 +186,7 @@ def settings_page() -> str:
     parts = [
         "# Settings",
         "Written from `lobule.Config`. A setting comes from a YAML file (`--config FILE`), then `--set NAME=VALUE`, "
-        "then options of the command; later ones win. The run folder's `config.yaml` holds all of them as they were used.",
+        "then options of the command; later ones win. The run folder's `config.yaml` holds all of them as they were.",
     ]
     groups: dict[str, list[str]] = {}
     for name, field in settings().items():
