@@ -89,7 +89,7 @@ async def heatmaps(
     """Draw the exact Grad-CAM of an image; colours are relative to its own peak."""
     service, body = await _read(request, "file")
     if len(body.files) != 1:
-        raise ProblemError(422, "too_many_files", "file: expected one file.")
+        raise ProblemError(413, "too_many_files", "file: expected one file.")
     wanted = Wanted(task, toward, form)
     drawn = await _unless_gone(request, service.heatmap(body.files[0], wanted, digests=request.state.digests))
     heat_map = drawn.heat_map
