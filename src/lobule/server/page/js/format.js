@@ -1,0 +1,32 @@
+/** Numbers and names as they are read. */
+
+const WHOLE = new Intl.NumberFormat("en");
+
+/** `phyllodes_tumor` -> `phyllodes tumor`. */
+export const readable = (name) => name.replaceAll("_", " ");
+
+/** `malignant` -> `Malignant`. */
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** 1234 -> `1,234`. */
+export const whole = (number) => WHOLE.format(number);
+
+/** A probability with two decimals; never 0 or 1, which no model can mean. */
+export function probability(value) {
+  if (value < 0.005) return "< 0.01";
+  return value > 0.995 ? "> 0.99" : value.toFixed(2);
+}
+
+/** `3 images`, `1 image`. */
+export const count = (number, word) => `${whole(number)} ${word}${number === 1 ? "" : "s"}`;
+
+/** Bytes in words. */
+export function megabytes(bytes) {
+  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+}
+
+/** `a, b and c`. */
+export function listed(words) {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}
