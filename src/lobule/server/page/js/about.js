@@ -79,6 +79,8 @@ function measures(model) {
 /** The card, without the title and the disclaimer that the dialog has itself. */
 const cardOf = (model) => markdown(model.card.replace(/^# .*$/m, "").replaceAll(`**${model.disclaimer}**`, ""), 3);
 
+const lower = (text) => text.charAt(0).toLowerCase() + text.slice(1);
+
 function limits(model) {
   const { limits: accepted } = model;
   const own = sectionOf(model.card, "Limits");
@@ -94,7 +96,7 @@ function limits(model) {
     h("p", {}, model.intended_use),
     h("h3", {}, "Of the model"),
     ...(own ? markdown(own, 3) : []),
-    list([fullCaveatOf(model), promiseOf(model), "The subtype is told far less surely than benign or malignant.", "It sees one field of view at a time, squashed to a square: fine detail of large images is lost."]),
+    list([`Probabilities: ${lower(fullCaveatOf(model))}`, `Labels that fit: ${lower(promiseOf(model))}`, "The subtype is told far less surely than benign or malignant.", "It sees one field of view at a time, squashed to a square: fine detail of large images is lost."]),
     h("h3", {}, "Of this server"),
     list(server),
   ];

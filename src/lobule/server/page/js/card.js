@@ -4,7 +4,7 @@ import { fill, h, unseen } from "./dom.js";
 import { kindOf } from "./collection.js";
 import { probability } from "./format.js";
 import { icon } from "./icons.js";
-import { placeholder, picture } from "./picture.js";
+import { isBroken, placeholder, picture } from "./picture.js";
 import { scale, subtypeBars } from "./scale.js";
 import { verdictBadge } from "./verdict.js";
 import { caveatOf, labelSetOf, reasonOf } from "./words.js";
@@ -45,7 +45,7 @@ export class Card {
     this.#pick.checked = item.selected;
     this.#heat.hidden = item.state !== "done" || !item.previewable;
     this.#frame.disabled = item.state !== "done";
-    if (!item.previewable) fill(this.#frame.firstElementChild, placeholder(item));
+    if (!item.previewable || isBroken(item)) fill(this.#frame.firstElementChild, placeholder(item));
     const parts = { done: () => this.#answered(), failed: () => this.#unanswered(), cancelled: () => this.#unanswered() };
     const wasFocused = this.#body.contains(document.activeElement);
     fill(this.#body, (parts[item.state] ?? (() => this.#pending()))());
@@ -56,7 +56,7 @@ export class Card {
     const { answer } = this.#item;
     const model = this.#actions.model();
     if (answer.verdict === "not assessable") {
-      return [verdictBadge(answer.verdict, "p"), h("p.reason", {}, reasonOf(answer)), h("p.fine", {}, "The model gives no probability that should be read.")];
+      return [verdictBadge(answer.verdict, "p"), h("p.reason", {}, reasonOf(answer)), h("p.fine", {}, "No probability is shown: for such an image it would mean nothing.")];
     }
     return [
       h("div.headline", {}, verdictBadge(answer.verdict, "p"), h("p.number", {}, h("span.value", {}, probability(answer.prob_malignant)), unseen(" probability of malignancy"))),

@@ -43,6 +43,7 @@ export class CaseHeader {
   }
 
   #answered(answer) {
+    this.element.dataset.kind = answer.verdict;
     const counted = answer.n_images - answer.n_refused;
     const refused = answer.n_refused ? `, ${answer.n_refused} not assessable` : "";
     this.#images.textContent = `${count(counted, "image")} counted${refused}`;

@@ -7,22 +7,32 @@ import { verdictBadge } from "./verdict.js";
 import { fullCaveatOf, labelSetOf, MEANINGS, promiseOf, reasonOf } from "./words.js";
 
 /**
- * Describe the answer for an image.
+ * Say what the model thinks, and how sure it is.
  *
  * @param {Item} item - with an answer.
  * @param {object|null} model - as the server describes it.
  * @returns {Array<HTMLElement>}
  */
-export function details(item, model) {
-  const { answer } = item;
-  const refused = answer.verdict === "not assessable";
-  const numbers = [probabilityPart(answer, model), answer.prob_subtype && subtypePart(answer)].filter(Boolean);
-  return [
-    h("section.verdict-part", {}, verdictBadge(answer.verdict, "p"), h("p", {}, reasonOf(answer) || MEANINGS[answer.verdict])),
-    ...(refused ? [h("details", {}, h("summary", {}, "Numbers that should not be read"), numbers)] : numbers),
-    technicalPart(item),
-  ];
+export function verdictParts({ answer }, model) {
+  const verdict = h("section", {}, verdictBadge(answer.verdict, "p"), h("p", {}, reasonOf(answer) || MEANINGS[answer.verdict]));
+  return isRefused(answer) ? [verdict] : [verdict, probabilityPart(answer, model)];
 }
+
+/**
+ * Tell everything else: subtypes and what is kept for the record. The numbers of a refused image are folded away.
+ *
+ * @param {Item} item - with an answer.
+ * @param {object|null} model - as the server describes it.
+ * @returns {Array<HTMLElement>}
+ */
+export function furtherParts(item, model) {
+  const { answer } = item;
+  const subtypes = answer.prob_subtype && subtypePart(answer);
+  const folded = () => h("details", {}, h("summary", {}, "Numbers that mean nothing for a refused image"), probabilityPart(answer, model), subtypes);
+  return [isRefused(answer) ? folded() : subtypes, technicalPart(item)];
+}
+
+const isRefused = (answer) => answer.verdict === "not assessable";
 
 function probabilityPart(answer, model) {
   const threshold = model?.threshold ?? null;

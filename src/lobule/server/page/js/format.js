@@ -1,5 +1,6 @@
 /** Numbers and names as they are read. */
 
+const MIB = 2 ** 20;
 const WHOLE = new Intl.NumberFormat("en");
 
 /** `phyllodes_tumor` -> `phyllodes tumor`. */
@@ -22,8 +23,8 @@ export const count = (number, word) => `${whole(number)} ${word}${number === 1 ?
 
 /** Bytes in words. */
 export function megabytes(bytes) {
-  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
-  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+  const size = bytes / MIB;
+  return size < 1 ? `${Math.max(1, Math.round(size * 1024))} KiB` : `${size.toFixed(size < 10 && size % 1 ? 1 : 0)} MiB`;
 }
 
 /** `a, b and c`. */

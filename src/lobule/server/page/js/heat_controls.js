@@ -7,8 +7,8 @@ import { readable } from "./format.js";
 export class HeatControls extends EventTarget {
   #on = h("input", { type: "checkbox", role: "switch", id: "heat-on" });
   #toward = h("select", { id: "heat-toward" });
-  #opacity = h("input", { type: "range", id: "heat-opacity", min: 0, max: 100, value: 85 });
-  #shown = h("output", { for: "heat-opacity" }, "85 %");
+  #opacity = h("input", { type: "range", id: "heat-opacity", min: 0, max: 100, value: 75 });
+  #shown = h("output", { for: "heat-opacity" }, "75 %");
   #status = h("p.fine", { role: "status" });
   #fixed = h("p.fine", {}, "This browser cannot show the file itself, so the server draws picture and heat map as one.");
 

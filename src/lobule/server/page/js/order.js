@@ -11,7 +11,7 @@ export const SORTS = {
   verdict: { title: "Verdict", value: (item) => (item.answer ? VERDICTS.indexOf(item.answer.verdict) : null) },
   probability: { title: "Probability", value: (item) => item.answer?.prob_malignant ?? null },
   subtype: { title: "Subtype", value: (item) => item.answer?.subtype ?? null },
-  subtypeProbability: { title: "Probability of the subtype", value: (item) => ofSubtype(item.answer) },
+  subtypeProbability: { title: "Subtype probability", value: (item) => ofSubtype(item.answer) },
   novelty: { title: "Novelty", value: (item) => item.answer?.novelty ?? null },
   case: { title: "Case", value: (item, rule) => caseOf(item, rule) || null },
 };

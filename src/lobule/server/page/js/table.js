@@ -5,8 +5,8 @@ import { kindOf } from "./collection.js";
 import { probability, readable } from "./format.js";
 import { caseOf } from "./grouping.js";
 import { icon } from "./icons.js";
-import { ofSubtype, SORTS } from "./order.js";
-import { picture } from "./picture.js";
+import { ofSubtype } from "./order.js";
+import { isBroken, picture, placeholder } from "./picture.js";
 import { verdictBadge } from "./verdict.js";
 import { labelSetOf, reasonOf } from "./words.js";
 
@@ -21,6 +21,8 @@ const COLUMNS = [
   { title: "Case", sort: "case", grouped: true },
   { title: "Why" },
 ];
+
+const CLASSES = ["number", null, null, "number", "number", "case-id", "why"];
 
 export class Table {
   #state;
@@ -75,6 +77,7 @@ export class Table {
     row.element.dataset.kind = kindOf(item);
     row.pick.checked = item.selected;
     row.open.disabled = item.state !== "done";
+    if (!item.previewable || isBroken(item)) fill(row.small, placeholder(item));
     fill(row.verdict, this.#verdict(item));
     const { answer } = item;
     const refused = answer?.verdict === "not assessable";
@@ -96,11 +99,11 @@ export class Table {
     const pick = h("input", { type: "checkbox", "aria-label": `Select ${item.name}`, on: { change: () => this.#actions.select(item, pick.checked) } });
     const open = h("button.link", { type: "button", title: item.path, on: { click: () => this.#actions.open(item) } }, item.name);
     const verdict = h("td");
-    const numbers = new Set([0, 3, 4]);
-    const cells = Array.from({ length: 7 }, (_, place) => h("td", { class: numbers.has(place) ? "number" : place === 6 ? "why" : null }));
-    const head = h("th", { scope: "row" }, picture(item, () => this.#actions.unshowable(item)), open);
-    const element = h("tr", { "data-id": item.id }, h("td.pick", {}, pick), head, verdict, cells);
-    const row = { element, pick, open, verdict, cells };
+    const cells = CLASSES.map((name) => h("td", { class: name }));
+    const small = picture(item, () => this.#actions.unshowable(item));
+    const head = h("th", { scope: "row" }, h("div", {}, small, open));
+    const element = h("tr", { "data-id": item.id }, h("td.tick", {}, pick), head, verdict, cells);
+    const row = { element, pick, small, open, verdict, cells };
     this.#rows.set(item.id, row);
     return row;
   }
@@ -111,6 +114,3 @@ export class Table {
     return h("span.quiet", {}, { waiting: "Waiting", sending: `Sending, ${Math.round(item.sent * 100)} %`, judging: "Being judged" }[item.state]);
   }
 }
-
-/** Titles of the columns that can be sorted by, for a menu. */
-export const sortTitles = () => Object.entries(SORTS).map(([key, { title }]) => [key, title]);

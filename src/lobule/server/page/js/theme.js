@@ -1,7 +1,7 @@
 /** Light, dark, or as the system is. */
 
 const KEY = "lobule-theme";
-const NAMES = { system: "As the system", light: "Light", dark: "Dark" };
+const NAMES = { system: "System", light: "Light", dark: "Dark" };
 
 /**
  * Let a button go through the three.

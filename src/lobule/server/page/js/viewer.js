@@ -1,7 +1,7 @@
 /** One image in full: large, with its heat map, and everything that is known of it. */
 
 import { fill, h, unseen } from "./dom.js";
-import { details } from "./details.js";
+import { furtherParts, verdictParts } from "./details.js";
 import { HeatControls } from "./heat_controls.js";
 import { icon } from "./icons.js";
 import { placeholder } from "./picture.js";
@@ -14,7 +14,9 @@ export class Viewer {
   #layer = null;
   #stage = new Stage();
   #heat = new HeatControls();
-  #details = h("div.details");
+  #verdict = h("div.details");
+  #further = h("div.details.further");
+  #panel = h("div.panel", { tabindex: "-1" }, this.#verdict, this.#heat.element, this.#further);
   #title = h("h2", { id: "viewer-title" });
   #position = h("p.quiet");
   #zoom = h("output.zoom", { "aria-label": "Zoom" });
@@ -55,9 +57,8 @@ export class Viewer {
     ]);
     const close = this.#button("close", "Close", () => this.#dialog.close());
     const head = h("header", {}, h("div.names", {}, this.#title, this.#position), h("div.steps", {}, this.#previous, this.#next), close);
-    const panel = h("div.panel", { tabindex: "-1" }, this.#details, this.#heat.element);
     const stage = h("div.stage-frame", {}, this.#stage.element, zoom);
-    return h("dialog.viewer", { "aria-labelledby": "viewer-title" }, head, h("div.split", {}, stage, panel), h("p.disclaimer", {}, "Research use only. Not for diagnosis."));
+    return h("dialog.viewer", { "aria-labelledby": "viewer-title" }, head, h("div.split", {}, stage, this.#panel), h("p.disclaimer", {}, "Research use only. Not for diagnosis."));
   }
 
   #button(name, title, click) {
@@ -73,7 +74,9 @@ export class Viewer {
     this.#position.textContent = `Image ${place + 1} of ${order.length}`;
     this.#previous.disabled = place <= 0;
     this.#next.disabled = place + 1 >= order.length;
-    fill(this.#details, details(item, this.#parts.model()));
+    this.#panel.dataset.kind = item.answer.verdict;
+    fill(this.#verdict, verdictParts(item, this.#parts.model()));
+    fill(this.#further, furtherParts(item, this.#parts.model()));
     this.#stage.show(item.answer, [this.#picture(item)]);
     this.#drawHeat();
   }

@@ -55,8 +55,8 @@ export const fullCaveatOf = (model) =>
 /** Say what a label set promises. */
 export function promiseOf(model) {
   const sets = model?.operating.image.label_sets;
-  if (!sets || sets.benign === null || sets.malignant === null) return "Too few cases to promise anything about labels: the threshold alone decides.";
-  return `On cases like those of the training collection, the true label is among those that fit in ${Math.round(100 * (1 - sets.alpha))} % of cases.`;
+  if (!sets || sets.benign === null || sets.malignant === null) return "Too few cases to say which labels fit: the threshold alone decides.";
+  return `Chosen such that the true label is among them for ${Math.round(100 * (1 - sets.alpha))} % of cases, if cases are like those it was calibrated on.`;
 }
 
 /** Say how many images had which answer: `2 malignant, 1 benign and 1 without an answer`. */
