@@ -1,43 +1,47 @@
-"""The application: routes, pages, errors."""
+"""The application: routes, pages, errors, and the guard around them."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 import lobule
+from lobule.server.access import Access
 from lobule.server.assets import Asset, load_assets
+from lobule.server.guard import Guard
 from lobule.server.messages import Status
 from lobule.server.model_card import model_response
 from lobule.server.problems import ProblemError, handle_problems
+from lobule.server.reference import describe
 from lobule.server.routes import router
 from lobule.server.service import Service
 from lobule.taxonomy import DISCLAIMER
 
 if TYPE_CHECKING:
-    from lobule.inference.predictor import Predictor
-    from lobule.server.limits import Limits
+    from starlette.types import ASGIApp
 
 __all__ = ["make_app"]
 
+_READ: Final = ["GET", "HEAD"]
 
-def make_app(predictor: Predictor, *, limits: Limits) -> FastAPI:
-    """Return the application that answers with a model.
+
+def make_app(service: Service, *, access: Access) -> ASGIApp:
+    """Return the application that answers with a model; when it ends, the service is closed.
 
     Args:
-        predictor: the model.
-        limits: what is accepted.
+        service: the model at work.
+        access: who may ask.
     """
-    service = Service(predictor, limits)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        service.dispatcher.close()
+        service.close()
 
     app = FastAPI(
         title="Lobule",
@@ -49,12 +53,13 @@ def make_app(predictor: Predictor, *, limits: Limits) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
-    app.state.model = model_response(predictor.bundle, limits)
+    app.state.model = model_response(service.predictor.bundle, service.limits)
     handle_problems(app)
     app.include_router(router)
     _add_states(app, service)
     _add_pages(app)
-    return app
+    describe(app, needs_token=access.token_digest is not None)
+    return Guard(app, access=access, limits=service.limits, watch=service.watch)
 
 
 def _add_states(app: FastAPI, service: Service) -> None:
@@ -68,23 +73,27 @@ def _add_states(app: FastAPI, service: Service) -> None:
             raise ProblemError(503, "busy", "Nothing more is accepted just now.", headers={"Retry-After": "2"})
         return Status()
 
+    @app.get("/metrics", summary="Numbers for Prometheus", response_class=Response)
+    async def metrics() -> Response:
+        return Response(service.watch.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
 
 def _add_pages(app: FastAPI) -> None:
     page, docs = load_assets("page"), load_assets("docs")
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=_READ, include_in_schema=False)
     async def index(request: Request) -> Response:
         return _send(page, "index.html", request)
 
-    @app.get("/page/{path:path}", include_in_schema=False)
+    @app.api_route("/page/{path:path}", methods=_READ, include_in_schema=False)
     async def page_file(path: str, request: Request) -> Response:
         return _send(page, path, request)
 
-    @app.get("/docs", include_in_schema=False)
+    @app.api_route("/docs", methods=_READ, include_in_schema=False)
     async def docs_index(request: Request) -> Response:
         return _send(docs, "index.html", request)
 
-    @app.get("/docs/{path:path}", include_in_schema=False)
+    @app.api_route("/docs/{path:path}", methods=_READ, include_in_schema=False)
     async def docs_file(path: str, request: Request) -> Response:
         return _send(docs, path, request)
 

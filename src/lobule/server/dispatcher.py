@@ -8,12 +8,13 @@ keeps the cores busy.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from lobule.errors import ImageError
 from lobule.inference.answers import Answer
@@ -23,6 +24,8 @@ __all__ = ["BusyError", "Dispatcher", "Outcome"]
 
 Outcome = Answer | ImageError
 _STREAMS: Final = 2
+_SMOOTHING: Final = 0.1
+_T = TypeVar("_T")
 
 
 class BusyError(Exception):
@@ -52,6 +55,7 @@ class Dispatcher:
         self._waiting: deque[deque[_Job]] = deque()
         self._count = 0
         self._is_open = True
+        self._pace, self._last = 0.0, time.monotonic()
         self._changed = threading.Condition()
         self._threads = [
             threading.Thread(target=self._work, name=f"lobule-serve-{number}", daemon=True)
@@ -66,6 +70,11 @@ class Dispatcher:
         return self._count
 
     @property
+    def seconds_waiting(self) -> float:
+        """About how long a new job would wait, by the pace of the last ones; 0 where nothing waits."""
+        return self._count * self._pace
+
+    @property
     def is_ready(self) -> bool:
         """Whether another job would be accepted and worked on."""
         return self._is_open and self._count < self._capacity and all(thread.is_alive() for thread in self._threads)
@@ -78,14 +87,13 @@ class Dispatcher:
         """
         return self._queue([_Job(load=load) for load in loads])
 
-    def call(self, function: Callable[[], Any]) -> Future[Any]:
-        """Queue other work that needs the model.
+    def call(self, function: Callable[[], _T]) -> list[Future[_T]]:
+        """Queue other work that needs the model; the one future gets what it returns.
 
         Raises:
             BusyError: there is no room.
         """
-        (future,) = self._queue([_Job(call=function)])
-        return future
+        return self._queue([_Job(call=function)])
 
     def close(self) -> None:
         """Accept nothing more, finish what was accepted, and end the threads."""
@@ -127,7 +135,15 @@ class Dispatcher:
         if request:
             self._waiting.append(request)
         self._count -= 1
+        self._keep_pace()
         return job
+
+    def _keep_pace(self) -> None:
+        """Average the seconds between one begun job and the next, while there were always some."""
+        now = time.monotonic()
+        if self._count:
+            self._pace += _SMOOTHING * (now - self._last - self._pace)
+        self._last = now
 
     def _work(self) -> None:
         while (job := self._take()) is not None:

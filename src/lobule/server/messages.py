@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -157,8 +157,3 @@ class Status(_Message):
     """Whether the service is as it should be."""
 
     status: Literal["ok"] = "ok"
-
-
-def problem_content() -> dict[str, Any]:
-    """Return the OpenAPI content of an error."""
-    return {"application/problem+json": {"schema": Problem.model_json_schema()}}

@@ -7,15 +7,17 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
 
-__all__ = ["ProblemError", "handle_problems", "problem_response"]
+__all__ = ["ProblemError", "handle_problems", "internal", "problem_response"]
 
+_GONE: Final = 499
 _CODES: Final[Mapping[int, str]] = {404: "not_found", 405: "method_not_allowed"}
 _DETAILS: Final[Mapping[int, str]] = {
     404: "There is nothing at this address; /docs lists what there is.",
@@ -51,6 +53,11 @@ class ProblemError(Exception):
         self.errors = list(errors)
 
 
+def internal(request_id: str) -> ProblemError:
+    """Return the error of a request that the service failed on."""
+    return ProblemError(500, "internal", f"The service failed on this request; its log knows it as {request_id}.")
+
+
 def problem_response(error: ProblemError) -> JSONResponse:
     """Return the answer that says what is wrong."""
     content: dict[str, Any] = {
@@ -83,6 +90,14 @@ def handle_problems(app: FastAPI) -> None:
         code, detail = _CODES.get(status, "refused"), _DETAILS.get(status, error.detail)
         return problem_response(ProblemError(status, code, detail, headers=error.headers))
 
+    async def of_absent(_: Request, __: Exception) -> Response:
+        return Response(status_code=_GONE)
+
+    async def of_the_rest(request: Request, _: Exception) -> JSONResponse:
+        return problem_response(internal(request.state.id))
+
     app.add_exception_handler(ProblemError, of_ours)
+    app.add_exception_handler(ClientDisconnect, of_absent)
+    app.add_exception_handler(Exception, of_the_rest)
     app.add_exception_handler(RequestValidationError, of_parameters)
     app.add_exception_handler(HTTPException, of_routing)

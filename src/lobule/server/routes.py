@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
+from starlette.requests import ClientDisconnect
 
 from lobule.server.messages import CaseResponse, ModelResponse, PredictionsResponse
 from lobule.server.problems import ProblemError
-from lobule.server.service import Form, Service
-from lobule.server.uploads import Form as Body
-from lobule.server.uploads import parse_form
+from lobule.server.service import Service, Shape, Wanted
+from lobule.server.uploads import Form, parse_form
 from lobule.taxonomy import Task
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1")
 _LONGEST_CASE: Final = 100
+_T = TypeVar("_T")
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -46,7 +49,7 @@ _REFUSALS: Final = (400, 401, 403, 408, 413, 415, 421, 422, 429, 431, 503)
 async def predictions(request: Request) -> PredictionsResponse:
     """Answer one image or many, in the order sent; a file that cannot be used has an error instead of an answer."""
     service, body = await _read(request, "files")
-    return await service.predictions(body.files)
+    return await _unless_gone(request, service.predictions(body.files, digests=request.state.digests))
 
 
 @router.post(
@@ -62,7 +65,7 @@ async def cases(request: Request) -> CaseResponse:
     case_id = body.fields.get("case_id", "").strip()
     if not 1 <= len(case_id) <= _LONGEST_CASE or not case_id.isprintable():
         raise ProblemError(422, "invalid_field", f"case_id: expected 1 to {_LONGEST_CASE} printable characters.")
-    return await service.case(case_id, body.files)
+    return await _unless_gone(request, service.case(case_id, body.files, digests=request.state.digests))
 
 
 @router.post(
@@ -80,17 +83,18 @@ async def heatmaps(
         Query(description="Class whose evidence is shown; without one: malignant, or the likeliest subtype."),
     ] = None,
     form: Annotated[
-        Form, Query(description="The image with the map on it, or a transparent layer of the image's size.")
+        Shape, Query(description="The image with the map on it, or a transparent layer of the image's size.")
     ] = "overlay",
 ) -> Response:
     """Draw the exact Grad-CAM of an image; colours are relative to its own peak."""
     service, body = await _read(request, "file")
     if len(body.files) != 1:
         raise ProblemError(422, "too_many_files", "file: expected one file.")
-    drawn = await service.heatmap(body.files[0], task=task, toward=toward, form=form)
+    wanted = Wanted(task, toward, form)
+    drawn = await _unless_gone(request, service.heatmap(body.files[0], wanted, digests=request.state.digests))
     heat_map = drawn.heat_map
     told = {"Model-Id": service.record.model_id, "Task": task, "Class": heat_map.class_name}
-    told |= {"Logit": f"{heat_map.logit:.9g}", "Peak": f"{heat_map.peak:.9g}"}
+    told |= {"Logit": f"{heat_map.logit:.9g}", "Peak": f"{heat_map.peak:.9g}", "Image-SHA256": drawn.image_sha256}
     headers = {f"X-Lobule-{name}": value for name, value in told.items()}
     return Response(drawn.png, media_type="image/png", headers=headers)
 
@@ -104,7 +108,26 @@ async def model(request: Request) -> ModelResponse:
     return told
 
 
-async def _read(request: Request, file_field: str, *text_fields: str) -> tuple[Service, Body]:
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
+    """Do the work of a request; give it up when the client leaves.
+
+    Raises:
+        ClientDisconnect: it has left.
+    """
+    task = asyncio.ensure_future(work)
+    absence = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({task, absence}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        task.cancel()
+        absence.cancel()
+        await asyncio.gather(task, absence, return_exceptions=True)
+
+
+async def _read(request: Request, file_field: str, *text_fields: str) -> tuple[Service, Form]:
     service: Service = request.app.state.service
     body = await parse_form(
         request.stream(),
