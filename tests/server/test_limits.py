@@ -80,7 +80,7 @@ def test_an_image_of_too_many_pixels_is_not_decoded(small: Running) -> None:
     with small.client() as opened:
         flat = encoded(np.zeros((71, 71, 3), np.uint8))
         items = opened.post("/v1/predictions", files=files_of(flat, png())).json()["predictions"]
-        assert "more than 5,000 pixels" in items[0]["error"]["detail"]
+        assert "More than 5,000 pixels" in items[0]["error"]["detail"]
         assert items[1]["status"] == "ok"
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["GuardedProtocol", "protocol_of"]
 
+_LINGERING_SECONDS = 2
+
 
 class GuardedProtocol(H11Protocol):
     """One connection."""
@@ -28,6 +30,7 @@ class GuardedProtocol(H11Protocol):
         super().__init__(*given, **options)
         self.app_state = {**self.app_state, "abort": self._abort}
         self._head_timer: asyncio.TimerHandle | None = None
+        self._is_ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection, or refuse it where there are too many."""
@@ -40,8 +43,8 @@ class GuardedProtocol(H11Protocol):
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; the clock runs while the head of a request is not complete."""
-        if self.transport.is_closing():
+        """Take what came; the clock runs while the head of a request is not complete; nothing is taken at the end."""
+        if self._is_ending or self.transport.is_closing():
             return
         super().data_received(data)
         if self.conn.their_state is h11.IDLE:
@@ -94,7 +97,18 @@ class GuardedProtocol(H11Protocol):
             h11.EndOfMessage(),
         ):
             self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        self._end()
+
+    def _end(self) -> None:
+        """Close, but first read on for a while: a client that is still sending would lose the answer otherwise."""
+        self._is_ending = True
+        self._stop_waiting()
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.loop.call_later(_LINGERING_SECONDS, self.transport.close)
+        else:
+            self.transport.close()
 
     def _abort(self) -> None:
         self.transport.abort()
