@@ -91,6 +91,7 @@ def test_the_guide_names_every_option_and_every_code_and_the_limits() -> None:
         f"{limits.max_pixels // 1_000_000} million pixels",
         f"{limits.queue} images may wait and {limits.buffered_bytes // MIB} MiB",
         f"{limits.connections} connections",
+        f"does not read an answer for {limits.send_seconds:g} s",
         f"within {limits.upload_seconds:g} s, the head within {limits.head_seconds:g} s",
         f"more than {limits.answer_seconds:g} s",
         f"`--requests-per-minute {limits.requests_per_minute}`",

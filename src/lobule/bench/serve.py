@@ -118,7 +118,7 @@ def _taken(items: Sequence[bytes], count: int) -> list[bytes]:
 
 def _rate_of(address: str, bodies: Sequence[bytes], clients: int, count: int, load: _Load) -> Callable[[], float]:
     """Return a function that lets clients send one image after the other and gives the images a second."""
-    total = max(count, 2 * clients)
+    total = max(count, clients)
     shares = [_taken(bodies, total)[client::clients] for client in range(clients)]
 
     def measure() -> float:

@@ -115,7 +115,7 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
         ClientDisconnect: it has left.
     """
     task = asyncio.ensure_future(work)
-    absence = asyncio.ensure_future(request.receive())
+    absence = asyncio.ensure_future(_absence(request))
     try:
         await asyncio.wait({task, absence}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
@@ -125,6 +125,11 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
         task.cancel()
         absence.cancel()
         await asyncio.gather(task, absence, return_exceptions=True)
+
+
+async def _absence(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _read(request: Request, file_field: str, *text_fields: str) -> tuple[Service, Form]:
