@@ -70,7 +70,7 @@ class Visit:
 
     def names(self) -> list[str]:
         """Return the names of the images in the order shown."""
-        return self.page.locator(".card .name").all_inner_texts()
+        return self.page.locator(".card h3.name").all_inner_texts()
 
     def view(self, item: str) -> None:
         """Open an image."""
