@@ -10,8 +10,10 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-LONG = 30_000
-"""Milliseconds after which waiting is given up; nothing is expected to take long."""
+LONG = 120_000
+"""Milliseconds after which waiting is given up: nothing takes long, but a machine may have other work."""
+
+expect.set_options(timeout=LONG)
 
 
 class Visit:
