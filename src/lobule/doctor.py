@@ -17,8 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["Check", "examine"]
 
 _NEEDED = ("numpy", "pandas", "scipy", "sklearn", "PIL", "openvino", "matplotlib", "jinja2", "safetensors", "pydantic")
-_DISTRIBUTION = {"sklearn": "scikit-learn", "PIL": "pillow"}
-_EXTRAS = {"train": ("keras", "tensorflow")}
+_DISTRIBUTION = {
+    "sklearn": "scikit-learn",
+    "PIL": "pillow",
+    "python_multipart": "python-multipart",
+    "prometheus_client": "prometheus-client",
+}
+_EXTRAS = {
+    "train": ("keras", "tensorflow"),
+    "serve": ("fastapi", "uvicorn", "python_multipart", "prometheus_client"),
+}
 _GIB = 2**30
 
 

@@ -21,7 +21,7 @@ __all__ = ["bench"]
 
 def bench(
     question: Annotated[
-        str | None, typer.Argument(help="encode, train or predict; without one: all.", show_default=False)
+        str | None, typer.Argument(help="encode, train, predict or serve; without one: all.", show_default=False)
     ] = None,
     backbone: Annotated[str, typer.Option("--backbone", help="Name in the backbone registry.")] = "vgg16",
     weights: Annotated[str, typer.Option("--weights", help="none (seeded), imagenet or the path of a file.")] = "none",
@@ -38,7 +38,7 @@ def bench(
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure speed beside rivals, in turns in one run: files to features, folder to report, image to answer."""
+    """Measure speed beside rivals, in turns in one run: files to features, to a report, to answers, over HTTP."""
     from lobule.bench.run import QUESTIONS, run_benchmarks
     from lobule.bench.setup import Setup
 

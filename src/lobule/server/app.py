@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
 import lobule
 from lobule.server.access import Access
@@ -17,7 +18,7 @@ from lobule.server.guard import Guard
 from lobule.server.messages import Status
 from lobule.server.model_card import model_response
 from lobule.server.problems import ProblemError, handle_problems
-from lobule.server.reference import describe
+from lobule.server.reference import document_of
 from lobule.server.routes import router
 from lobule.server.service import Service
 from lobule.taxonomy import DISCLAIMER
@@ -47,6 +48,7 @@ def make_app(service: Service, *, access: Access) -> ASGIApp:
         title="Lobule",
         version=lobule.__version__,
         summary=f"Breast-cancer detection in H&E histopathology images. {DISCLAIMER}",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -58,7 +60,7 @@ def make_app(service: Service, *, access: Access) -> ASGIApp:
     app.include_router(router)
     _add_states(app, service)
     _add_pages(app)
-    describe(app, needs_token=access.token_digest is not None)
+    _add_reference(app, needs_token=access.token_digest is not None)
     return Guard(app, access=access, limits=service.limits, watch=service.watch)
 
 
@@ -76,6 +78,14 @@ def _add_states(app: FastAPI, service: Service) -> None:
     @app.get("/metrics", summary="Numbers for Prometheus", response_class=Response)
     async def metrics() -> Response:
         return Response(service.watch.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _add_reference(app: FastAPI, *, needs_token: bool) -> None:
+    document = document_of(app, needs_token=needs_token)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> JSONResponse:
+        return JSONResponse(document)
 
 
 def _add_pages(app: FastAPI) -> None:

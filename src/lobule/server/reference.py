@@ -11,13 +11,13 @@ from lobule.server.messages import Problem
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-__all__ = ["describe"]
+__all__ = ["document_of"]
 
 _SCHEMAS = "#/components/schemas/{model}"
 
 
-def describe(app: FastAPI, *, needs_token: bool) -> None:
-    """Let an application give out its OpenAPI document, made once.
+def document_of(app: FastAPI, *, needs_token: bool) -> dict[str, Any]:
+    """Return the OpenAPI document of an application.
 
     Args:
         app: with all of its routes.
@@ -30,4 +30,4 @@ def describe(app: FastAPI, *, needs_token: bool) -> None:
     if needs_token:
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"token": []}]
-    app.openapi_schema = document
+    return document
