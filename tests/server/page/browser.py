@@ -10,8 +10,10 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-LONG = 30_000
-"""Milliseconds after which waiting is given up; nothing is expected to take long."""
+LONG = 120_000
+"""Milliseconds after which waiting is given up: nothing takes long, but a machine may have other work."""
+
+expect.set_options(timeout=LONG)
 
 
 class Visit:
@@ -70,7 +72,7 @@ class Visit:
 
     def names(self) -> list[str]:
         """Return the names of the images in the order shown."""
-        return self.page.locator(".card .name").all_inner_texts()
+        return self.page.locator(".card h3.name").all_inner_texts()
 
     def view(self, item: str) -> None:
         """Open an image."""
