@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import inspect
 import re
+import textwrap
 import types
 import typing
 from pathlib import Path
@@ -108,7 +109,7 @@ def commands_page() -> str:
         parts += [f"## lobule {name}", _sentence(command.help), f"```text\n{_usage(name, command)}\n```"]
         hints = typing.get_type_hints(command.callback)
         rows = [_parameter(parameter, hints) for parameter in command.params if parameter.name in hints]
-        parts.append("\n".join(["| | default | |", "|---|---|---|", *rows]))
+        parts.append("\n".join(["| argument or option | default | meaning |", "|---|---|---|", *rows]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -232,10 +233,8 @@ def python_page() -> str:
     functions = [value for value in values.values() if inspect.isfunction(value)]
     methods = [each for _, each in inspect.getmembers(lobule.Predictor, inspect.isfunction) if each.__name__[0] != "_"]
     returned = {_name_of(kind): kind for each in [*functions, *methods] for kind in _returned(each)}
-    parts = [
-        "# Python",
-        _sentence(lobule.__doc__).replace("\n\n    ", "\n\n```python\n").split("\n\nWhat a name")[0] + "\n```",
-    ]
+    first, overview, *_ = _sentence(lobule.__doc__).split("\n\n")
+    parts = ["# Python", first, f"```text\n{textwrap.dedent(overview)}\n```"]
     parts += ["## Names", *(f"::: {_name_of(value)}" for value in values.values())]
     parts += ["## What they return", *(f"::: {name}" for name, kind in returned.items() if id(kind) not in public)]
     return "\n\n".join(parts) + "\n"
