@@ -29,11 +29,12 @@ _ORDER = (
     ("assessment",),
     ("pipeline", "rescore"),
     ("demo", "doctor"),
+    ("server",),
     ("bench",),
     ("cli",),
 )
 _RANK = {room: rank for rank, rooms in enumerate(_ORDER) for room in rooms}
-_WITHOUT_TRAINING = ("data", "evaluation", "report", "inference")
+_WITHOUT_TRAINING = ("data", "evaluation", "report", "inference", "server")
 _FRAMEWORKS = ("tensorflow", "keras", "jax", "torch")
 
 

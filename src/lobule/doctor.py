@@ -18,7 +18,7 @@ __all__ = ["Check", "examine"]
 
 _NEEDED = ("numpy", "pandas", "scipy", "sklearn", "PIL", "openvino", "matplotlib", "jinja2", "safetensors", "pydantic")
 _DISTRIBUTION = {"sklearn": "scikit-learn", "PIL": "pillow"}
-_EXTRAS = {"train": ("keras", "tensorflow")}
+_EXTRAS = {"train": ("keras", "tensorflow"), "data": ("gdown", "py7zr", "requests")}
 _GIB = 2**30
 
 
