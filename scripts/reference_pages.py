@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import enum
 import importlib
-import importlib.util
 import inspect
 import re
+import textwrap
 import types
 import typing
 from pathlib import Path
@@ -26,10 +26,10 @@ from lobule import errors
 from lobule.cli.app import app
 from lobule.config import Config
 
-__all__ = ["commands", "on_config", "on_files", "pages", "settings"]
+__all__ = ["commands", "on_config", "on_files", "openapi", "pages", "settings"]
 
 _ROOT = Path(__file__).resolve().parents[1]
-_OPTIONAL = ("service.md", "starter.md", "licences.md", "reference/rest.md")
+_OPTIONAL = ("service.md", "starter.md", "licences.md")
 """Pages that the navigation names and that may not be there."""
 _OF_THE_ROOT = {"project/changelog.md": "CHANGELOG.md", "project/architecture.md": "ARCHITECTURE.md"}
 _OF_THE_ROOT |= {"project/contributing.md": "CONTRIBUTING.md"}
@@ -52,14 +52,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def pages() -> dict[str, str]:
     """Return the text of every page that is written from the code, by its path in the manual."""
-    written = {
+    return {
         "reference/commands.md": commands_page(),
         "reference/settings.md": settings_page(),
         "reference/python.md": python_page(),
         "reference/exit-codes.md": exit_codes_page(),
+        "reference/rest.md": rest_page(),
         **{page: _of_the_root(name, page) for page, name in _OF_THE_ROOT.items()},
     }
-    return written | ({"reference/rest.md": rest_page()} if importlib.util.find_spec("lobule.server") else {})
 
 
 def _without(nav: Any, names: set[str]) -> Any:
@@ -108,7 +108,7 @@ def commands_page() -> str:
         parts += [f"## lobule {name}", _sentence(command.help), f"```text\n{_usage(name, command)}\n```"]
         hints = typing.get_type_hints(command.callback)
         rows = [_parameter(parameter, hints) for parameter in command.params if parameter.name in hints]
-        parts.append("\n".join(["| | default | |", "|---|---|---|", *rows]))
+        parts.append("\n".join(["| argument or option | default | meaning |", "|---|---|---|", *rows]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -221,7 +221,7 @@ def _literals(annotation: Any) -> list[str]:
     return [word for inner in typing.get_args(annotation) for word in _literals(inner)]
 
 
-# Python, exit codes, REST --------------------------------------------------------------------------------------------
+# Python and exit codes --------------------------------------------------------------------------------------------
 
 
 def python_page() -> str:
@@ -232,10 +232,8 @@ def python_page() -> str:
     functions = [value for value in values.values() if inspect.isfunction(value)]
     methods = [each for _, each in inspect.getmembers(lobule.Predictor, inspect.isfunction) if each.__name__[0] != "_"]
     returned = {_name_of(kind): kind for each in [*functions, *methods] for kind in _returned(each)}
-    parts = [
-        "# Python",
-        _sentence(lobule.__doc__).replace("\n\n    ", "\n\n```python\n").split("\n\nWhat a name")[0] + "\n```",
-    ]
+    first, overview, *_ = _sentence(lobule.__doc__).split("\n\n")
+    parts = ["# Python", first, f"```text\n{textwrap.dedent(overview)}\n```"]
     parts += ["## Names", *(f"::: {_name_of(value)}" for value in values.values())]
     parts += ["## What they return", *(f"::: {name}" for name, kind in returned.items() if id(kind) not in public)]
     return "\n\n".join(parts) + "\n"
@@ -286,6 +284,85 @@ All are in `lobule.errors` and descend from `lobule.LobuleError`; `exit_code` is
 """
 
 
+# REST ----------------------------------------------------------------------------------------------------------------
+
+
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI document of the service, as `/openapi.json` gives it, without a model."""
+    from fastapi import FastAPI
+
+    from lobule.server import app as server
+    from lobule.server.reference import document_of
+    from lobule.server.routes import router
+
+    application = FastAPI(title="Lobule", version=lobule.__version__)
+    application.include_router(router)
+    # Of the service only its routes are asked for, and they ask nothing of it before a request comes.
+    server._add_states(application, typing.cast(Any, None))
+    return document_of(application, needs_token=True)
+
+
 def rest_page() -> str:
     """Return the page of the REST service, from its OpenAPI document."""
-    raise NotImplementedError
+    document = openapi()
+    parts = [
+        "# REST service",
+        "Written from the OpenAPI document that `lobule serve` gives at `/openapi.json`; the running service shows it "
+        "at `/docs`. How to run and to ask it: [Service](../service.md).",
+        "With `--token-file` every request carries `Authorization: Bearer TOKEN`. A request that cannot be answered "
+        "gets a [Problem](#problem) as `application/problem+json`.",
+    ]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            parts += [f"## {method.upper()} {path}", *_operation(operation)]
+    parts.append("## Messages")
+    for name, schema in document["components"]["schemas"].items():
+        parts += [f"### {name}", _sentence(schema.get("description"))]
+        if schema.get("properties"):
+            parts.append(_fields(schema))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _operation(operation: dict[str, Any]) -> list[str]:
+    """Return what an operation does, takes and answers."""
+    told = [operation.get("description") or operation["summary"] + "."]
+    if parameters := operation.get("parameters"):
+        fields = {each["name"]: {**each["schema"], "description": each.get("description", "")} for each in parameters}
+        needed = [each["name"] for each in parameters if each.get("required")]
+        told += ["Parameters of the address:", _fields({"properties": fields, "required": needed})]
+    for form, content in operation.get("requestBody", {}).get("content", {}).items():
+        told += [f"Body, as `{form}`:", _fields(content["schema"])]
+    good: list[str] = []
+    problems: list[str] = []
+    for code, answer in operation["responses"].items():
+        kinds = [_type(content.get("schema", {})) or form for form, content in answer.get("content", {}).items()]
+        if code.startswith("2"):
+            good.append(f"`{code}` {', '.join(kinds)}".strip())
+        else:
+            problems.append(f"`{code}`")
+    told.append(f"Answers {', '.join(good)}.")
+    if problems:
+        told.append(f"Problems: {', '.join(problems)}.")
+    return told
+
+
+def _fields(schema: dict[str, Any]) -> str:
+    needed = schema.get("required", [])
+    rows = [
+        f"| `{name}` | {_type(field)} | {'yes' if name in needed else ''} | {_cell(field.get('description', ''))} |"
+        for name, field in schema["properties"].items()
+    ]
+    return "\n".join(["| field | type | always | meaning |", "|---|---|---|---|", *rows])
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """Return the type of a field in words, with a link where it is a message of its own."""
+    if name := schema.get("$ref", "").rpartition("/")[2]:
+        return f"[{name}](#{name.lower()})"
+    if options := schema.get("enum") or ([schema["const"]] if "const" in schema else []):
+        return " \\| ".join(f"`{option}`" for option in options)
+    if inner := schema.get("anyOf") or schema.get("oneOf"):
+        return " or ".join(_type(each) for each in inner)
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    return "file" if schema.get("format") == "binary" else str(schema.get("type", ""))

@@ -14,6 +14,7 @@ import pytest
 import lobule
 from tests.manual.blocks import ROOT
 from tests.manual.commands import COMMANDS, SETTINGS
+from tests.manual.reference import reference_pages
 
 _FETCHED = re.compile(
     r"<(?:link|script|img|iframe|source|video|audio|object|embed)\b[^>]*?\b(?:href|src|data|srcset)=\"?([^\"\s>]+)"
@@ -40,7 +41,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_every_command_option_setting_and_public_name_is_in_the_reference(site: Path) -> None:
+def test_every_command_option_setting_endpoint_and_public_name_is_in_the_reference(site: Path) -> None:
     commands = (site / "reference" / "commands.html").read_text(encoding="utf-8")
     for name, command in COMMANDS.items():
         section = commands.split(f'id="lobule-{name.replace(" ", "-")}"')[1].split("<h2")[0]
@@ -48,6 +49,13 @@ def test_every_command_option_setting_and_public_name_is_in_the_reference(site: 
         assert [parameter for parameter, text in shown.items() if f"<code>{text}" not in section] == [], name
     settings = (site / "reference" / "settings.html").read_text(encoding="utf-8")
     assert [name for name in SETTINGS if f"<code>{name}</code>" not in settings] == []
+    rest = (site / "reference" / "rest.html").read_text(encoding="utf-8")
+    paths = reference_pages.openapi()["paths"]
+    assert {"/v1/predictions", "/v1/cases", "/v1/heatmaps", "/v1/model", "/healthz", "/readyz", "/metrics"} <= set(
+        paths
+    )
+    told = [f"{method.upper()} {path}<" for path, operations in paths.items() for method in operations]
+    assert [operation for operation in told if operation not in rest] == []
     python = (site / "reference" / "python.html").read_text(encoding="utf-8")
     assert [name for name in lobule.__all__ if not re.search(rf'id="lobule\.[a-z_.]*{name}"', python)] == [
         "__version__"
