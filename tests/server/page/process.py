@@ -31,7 +31,7 @@ class ServerProcess:
         self._command += options
         self._process: subprocess.Popen[bytes] | None = None
         # A file, not a pipe: nobody reads while the tests run, and a full pipe would stop the server.
-        self._log = TemporaryFile()
+        self._log = TemporaryFile()  # noqa: SIM115 - `close` closes it
 
     def start(self) -> ServerProcess:
         """Start, and return when it answers."""
