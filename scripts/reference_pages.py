@@ -318,8 +318,7 @@ def rest_page() -> str:
     parts.append("## Messages")
     for name, schema in document["components"]["schemas"].items():
         parts += [f"### {name}", _sentence(schema.get("description"))]
-        if schema.get("properties"):
-            parts.append(_fields(schema))
+        parts.append(_fields(schema) if schema.get("properties") else "Any JSON value.")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -5,13 +5,14 @@ An output is touched only where the test would not accept it; lines `...` are lo
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import tempfile
 from pathlib import Path
 
 from lobule.data.phantom import write_phantom
 from lobule.pipeline import train
-from tests.manual.blocks import Page, read_page
+from tests.manual.blocks import Page, Step, read_page
 from tests.manual.output import is_as_shown
 from tests.manual.session import Session, follow, providers
 from tests.runs import QUICK
@@ -19,19 +20,26 @@ from tests.tiny_backbone import install_tiny_graph, tiny_backbone
 
 
 def refresh(path: Path) -> int:
-    """Run a page and write anew the outputs that it shows and that have changed; return how many."""
+    """Run a page and write anew the outputs that it shows and that have changed; return how many.
+
+    What was printed before a command failed is written all the same.
+    """
     page = read_page(path)
-    with tempfile.TemporaryDirectory() as made, tiny_backbone():
-        install_tiny_graph()
-        folder = Path(made) / "page"
-        folder.mkdir()
-        _provide(page, Path(made), folder)
-        steps = list(follow(page, Session(folder, page.as_written)))
-    changed = [(step, printed) for step, printed in steps if step.output and not is_as_shown(step.output, printed)]
-    text = page.text
-    for step, printed in reversed(changed):
-        text = text[: step.start] + printed + text[step.end :]
-    path.write_text(text, encoding="utf-8")
+    steps: list[tuple[Step, str]] = []
+    try:
+        with tempfile.TemporaryDirectory() as made, tiny_backbone():
+            install_tiny_graph()
+            folder = Path(made) / "page"
+            folder.mkdir()
+            _provide(page, Path(made), folder)
+            with contextlib.closing(Session(folder, page.as_written)) as session:
+                steps.extend(follow(page, session))
+    finally:
+        changed = [(step, printed) for step, printed in steps if step.output and not is_as_shown(step.output, printed)]
+        text = page.text
+        for step, printed in reversed(changed):
+            text = text[: step.start] + printed + text[step.end :]
+        path.write_text(text, encoding="utf-8")
     return len(changed)
 
 

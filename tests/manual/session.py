@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from lobule.cli.app import main
-from tests.manual.blocks import Page, Step
+from tests.manual.blocks import ROOT, Page, Step
 from tests.manual.output import without_progress
 from tests.runs import paint
 from tests.tiny_backbone import SETTINGS
@@ -36,6 +36,7 @@ _QUICK = {
     "report.bootstrap": 20,
     "report.gallery": 2,
 }
+_ADDRESS = "http://127.0.0.1:8000/"
 _COMMANDS_OF_THE_SHELL = {"cat", "cp", "curl", "echo", "head", "ls", "mkdir", "python", "wc"}
 
 
@@ -48,22 +49,31 @@ class Session:
         as_written: whether `train` runs without the quick settings.
         code: exit code of the last command.
         names: what the Python blocks of the page have defined.
+        service: what `lobule serve ... &` has started.
+        address: where it listens, in place of the address that the page shows.
     """
 
     folder: Path
     as_written: bool
     code: int = 0
     names: dict[str, Any] = field(default_factory=dict)
+    service: subprocess.Popen[str] | None = None
+    address: str = ""
 
     def command(self, line: str) -> str:
         """Run a command and return what it printed, without progress."""
         words = shlex.split(line)
         if line == "echo $?":
             printed, self.code = f"{self.code}\n", 0
+        elif line == "kill %1":
+            printed, self.code = self._stop(), 0
+        elif words[:2] == ["lobule", "serve"] and words[-1] == "&":
+            printed = self._serve(words[1:-1])
         elif words[0] == "lobule" and not set(words) & {"|", ">", "&&", "&"}:
             printed = self._lobule(words[1:])
         else:
             assert words[0] in _COMMANDS_OF_THE_SHELL, f"{words[0]}: a page may use {sorted(_COMMANDS_OF_THE_SHELL)}"
+            line = line.replace(_ADDRESS, self.address)
             done = subprocess.run(line, shell=True, cwd=self.folder, capture_output=True, text=True, check=False)
             printed, self.code = done.stdout + done.stderr, done.returncode
         return without_progress(printed)
@@ -89,6 +99,30 @@ class Session:
             finally:
                 sys.argv = before
         return printed.getvalue()
+
+    def _serve(self, words: list[str]) -> str:
+        """Start the service at a free port, which stands for the port of the page; return what it says first."""
+        command = [sys.executable, "-m", "lobule", *words, "--port", "0"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+        self.service = subprocess.Popen(
+            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert self.service.stdout is not None
+        self.address = self.service.stdout.readline().strip()
+        assert self.address.startswith("http://127.0.0.1:"), f"the service ended with {self.service.wait()}"
+        return f"{_ADDRESS}\n{self.service.stdout.readline()}"
+
+    def _stop(self) -> str:
+        assert self.service is not None, "`kill %1`: nothing runs"
+        self.service.terminate()
+        self.service.communicate()
+        self.service = None
+        return ""
+
+    def close(self) -> None:
+        """End what a page has left running."""
+        if self.service is not None:
+            self._stop()
 
     @contextlib.contextmanager
     def _in_folder(self) -> Iterator[io.StringIO]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,7 +69,9 @@ def test_every_command_of_the_page_works_and_prints_what_it_shows(
 ) -> None:
     for name in page.needs:
         providers(phantom.folder, finished.folder)[name](tmp_path)
-    for step, printed in follow(page, Session(tmp_path, page.as_written)):
+    with contextlib.closing(Session(tmp_path, page.as_written)) as session:
+        steps = list(follow(page, session))
+    for step, printed in steps:
         assert step.output is None or is_as_shown(step.output, printed), (
             f"{page.name}: `{step.command}` printed\n{printed}\nwrite it into the page with "
             f"`python -m tests.manual.refresh {page.name}`"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,3 +94,30 @@ def test_every_page_says_what_it_is_not_for(site: Path) -> None:
         if "For research use only. Not for diagnosis." not in page.read_text(encoding="utf-8")
     ]
     assert silent == []
+
+
+@pytest.mark.slow
+def test_the_site_works_from_a_folder_and_asks_nobody(site: Path) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("the manual is not opened: there is no Chromium (apt install chromium)")
+    asked: list[str] = []
+    complaints: list[str] = []
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        tab = browser.new_page(viewport={"width": 390, "height": 844})
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        for page in sorted(site.rglob("*.html")):
+            tab.goto(page.as_uri())
+            assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{page} is too wide"
+        tab.set_viewport_size({"width": 1280, "height": 900})
+        tab.goto((site / "index.html").as_uri())
+        tab.fill(".md-search__input", "clopper")
+        tab.wait_for_selector(".md-search-result__item a")
+        found = [link.get_attribute("href") or "" for link in tab.query_selector_all(".md-search-result__item > a")]
+        browser.close()
+    assert complaints == []
+    assert {address for address in asked if not address.startswith((site.as_uri(), "data:"))} == set()
+    assert any("explanation/intervals.html" in link for link in found), found
