@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ import pandas as pd
 
 from lobule.evaluation.columns import HISTORY_COLUMNS
 from lobule.model.parallel_heads import ParallelHeads, TaskData
+from lobule.model.side_by_side import side_by_side
 from lobule.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def train_tasks(
         on_epoch: called with the task, the number of epochs so far and the heads.
     """
     courses = [_Course(data, fits, settings, seed=seed) for data in tasks]
-    with ThreadPoolExecutor(_threads(len(courses))) as pool:
+    with side_by_side(len(courses)) as pool:
         for epoch in range(1, settings.max_epochs + 1):
             for course, heads in zip(courses, pool.map(_Course.advance, courses), strict=True):
                 if on_epoch:
@@ -131,7 +130,7 @@ def train_for(trainings: Sequence[Training], settings: HeadSettings, *, seed: in
             job.run_epoch()
         return tuple(job.heads())
 
-    with ThreadPoolExecutor(_threads(len(jobs))) as pool:
+    with side_by_side(len(jobs)) as pool:
         return list(pool.map(run, jobs, trainings))
 
 
@@ -161,10 +160,6 @@ class _Course:
         epochs = choose_epochs(history, self._fits)
         chosen = tuple(self._snapshots[epoch - 1][index] for index, epoch in enumerate(epochs))
         return TrainedTask(self.task, chosen, epochs, history)
-
-
-def _threads(jobs: int) -> int:
-    return max(1, min(jobs, os.cpu_count() or 1))
 
 
 def choose_epochs(history: pd.DataFrame, fits: Sequence[Fit]) -> tuple[int, ...]:
