@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lobule.errors import DataError
 from lobule.features.spec import EncoderSpec
+from lobule.features.turns import Load
 
 __all__ = ["Engine", "as_image", "open_engine"]
+
+_Job = TypeVar("_Job")
 
 
 class Engine(Protocol):
@@ -35,6 +38,10 @@ class Engine(Protocol):
 
     def stream(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """Yield the (D,) features of each (S, S, 3) RGB image, in order, holding only a few at a time."""
+        ...
+
+    def stream_loaded(self, jobs: Sequence[_Job], load: Load[_Job]) -> Iterator[NDArray[np.float32]]:
+        """Yield the (images, D) features of what `load` gives for each job, in order; it is called in threads."""
         ...
 
     def encode(self, images: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -26,7 +24,8 @@ from lobule.progress import Progress, silent
 __all__ = ["Features", "extract", "extract_spec"]
 
 _IMAGES_A_SHARD: Final = 256
-_DECODED_AHEAD: Final = 8
+_DECODED_EARLY: Final = 64
+"""Pictures that are decoded while the engine is being opened: 10 MB."""
 
 _Views = list[NDArray[np.uint8]]
 
@@ -141,16 +140,17 @@ class _Target:
     done: int = 0
     shards: dict[int, _Shard] = field(default_factory=dict)
 
-    def take(self, job: _Job, view: int, features: NDArray[np.float32]) -> None:
-        """Keep one result."""
-        self.values[view, job.row] = features
-        shard = self.shards.setdefault(view, _Shard())
-        shard.digests.append(job.digest)
-        shard.rows.append(features)
-        if len(shard.rows) >= _IMAGES_A_SHARD:
-            self._write(view)
-        self.done += 1
-        self.progress("features", self.done, self.total)
+    def take(self, job: _Job, features: NDArray[np.float32]) -> None:
+        """Keep the (views, D) results of one image."""
+        for view, row in zip(job.views, features, strict=True):
+            self.values[view, job.row] = row
+            shard = self.shards.setdefault(view, _Shard())
+            shard.digests.append(job.digest)
+            shard.rows.append(row)
+            if len(shard.rows) >= _IMAGES_A_SHARD:
+                self._write(view)
+            self.done += 1
+            self.progress("features", self.done, self.total)
 
     def write(self) -> None:
         """Write what is left."""
@@ -163,34 +163,26 @@ class _Target:
 
 
 def _compute(jobs: list[_Job], target: _Target) -> None:
-    target.progress("backbone", 0, 1)
-    engine = open_engine(target.spec)
-    target.progress("backbone", 1, 1)
-    order = ((job, view) for job in jobs for view in job.views)
-    try:
-        for (job, view), features in zip(
-            order, engine.stream(_pixels(jobs, target.views, engine.input_size)), strict=True
-        ):
-            target.take(job, view, features)
-    finally:
-        target.write()
+    """Encode what is missing; while the engine is opened, which takes one core, the others decode already."""
+    size = target.spec.architecture.input_size
 
+    def load(job: _Job) -> _Views:
+        return _views(job, target.views, size)
 
-def _pixels(jobs: Iterable[_Job], views: tuple[str, ...], size: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield the missing views of each image, decoding a few images ahead; each image is decoded once."""
-    waiting: deque[Future[_Views]] = deque()
-    workers = min(_DECODED_AHEAD, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+    with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="early") as pool:
+        early = {job.row: pool.submit(load, job) for job in jobs[: -(-_DECODED_EARLY // len(target.views))]}
         try:
-            for job in jobs:
-                waiting.append(pool.submit(_views, job, views, size))
-                if len(waiting) > 2 * workers:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
+            target.progress("backbone", 0, 1)
+            engine = open_engine(target.spec)
+            target.progress("backbone", 1, 1)
+            rows = engine.stream_loaded(
+                jobs, lambda job: early.pop(job.row).result() if job.row in early else load(job)
+            )
+            for job, features in zip(jobs, rows, strict=True):
+                target.take(job, features)
         finally:
-            for future in waiting:
-                future.cancel()
+            pool.shutdown(wait=False, cancel_futures=True)
+            target.write()
 
 
 def _views(job: _Job, views: tuple[str, ...], size: int) -> _Views:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lobule.errors import VerificationError
 from lobule.features.engines import as_image
+from lobule.features.turns import Load, in_turns
 
 __all__ = ["OpenVINOEngine", "load_graph"]
+
+_Job = TypeVar("_Job")
 
 
 class OpenVINOEngine:
@@ -44,6 +48,25 @@ class OpenVINOEngine:
         """Yield the (D,) features of each (S, S, 3) RGB image, in order, holding only a few at a time."""
         for request in self._run(images):
             yield _copy(request.get_tensor("features"))
+
+    def stream_loaded(self, jobs: Sequence[_Job], load: Load[_Job]) -> Iterator[NDArray[np.float32]]:
+        """Yield the (images, D) features of what `load` gives for each job, in order.
+
+        As many threads as there are cores load and encode in turns: this, not loading beside the graph's own threads,
+        is what keeps every core at work on one thing.
+        """
+        idle: SimpleQueue[_Slot] = SimpleQueue()
+        for _ in range(_cores()):
+            idle.put(_Slot(self._compiled, self.input_size, self.feature_size))
+
+        def encode(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+            slot = idle.get()
+            try:
+                return slot.run(as_image(image, self.input_size))
+            finally:
+                idle.put(slot)
+
+        return in_turns(jobs, load, encode, threads=_cores())
 
     def encode(self, images: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return the (n, D) features of (S, S, 3) RGB images."""
@@ -102,6 +125,30 @@ class OpenVINOEngine:
             "ENABLE_CPU_PINNING": False,
         }
         return ov.Core().compile_model(preparation.build(), "CPU", settings)
+
+
+class _Slot:
+    """A request with tensors of its own, made in one thread and used in others.
+
+    OpenVINO's way from an array to a tensor must not be gone for the first time by two threads at once: they wait for
+    each other for ever. So the request is given its arrays beforehand, and threads only write to and read from them.
+    """
+
+    def __init__(self, compiled: Any, size: int, features: int) -> None:
+        import openvino as ov
+
+        self._request = compiled.create_infer_request()
+        self._image = np.empty((1, size, size, 3), np.uint8)
+        self._features = np.empty((1, features), np.float32)
+        self._request.set_input_tensor(ov.Tensor(self._image, shared_memory=True))
+        self._request.set_tensor("features", ov.Tensor(self._features, shared_memory=True))
+
+    def run(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the (D,) features of an (S, S, 3) image."""
+        self._image[0] = image
+        self._request.start_async()
+        self._request.wait()
+        return self._features[0].copy()
 
 
 def load_graph(xml: Path) -> OpenVINOEngine:
