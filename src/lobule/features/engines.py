@@ -70,10 +70,15 @@ def open_engine(spec: EncoderSpec, *, kind: Literal["auto", "keras", "openvino"]
         from lobule.features.keras_engine import KerasEngine
 
         return KerasEngine(chosen)
-    from lobule.features.convert import graph_of
     from lobule.features.openvino_engine import OpenVINOEngine
 
-    return OpenVINOEngine(graph_of(chosen))
+    if chosen.precision == "int8":
+        from lobule.features.quantise import quantised_graph
+
+        return OpenVINOEngine(quantised_graph(chosen), precision="int8")
+    from lobule.features.convert import graph_of
+
+    return OpenVINOEngine(graph_of(chosen), precision=chosen.precision)
 
 
 def as_image(image: NDArray[Any], size: int) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ from lobule.data.images import decode, pixel_sha256
 from lobule.data.manifest import Manifest
 from lobule.errors import DataError, ImageError
 from lobule.features.engines import open_engine
+from lobule.features.precision import settle
 from lobule.features.spec import EncoderSpec, encoder_spec
 from lobule.features.store import FeatureStore
 from lobule.features.views import apply_view
@@ -77,7 +78,7 @@ def extract(manifest: Manifest, settings: FeatureSettings, *, seed: int, progres
 
     Args:
         manifest: n images.
-        settings: backbone, weights, layers, views, engine.
+        settings: backbone, weights, layers, views, engine, precision (int8 is calibrated on these images).
         seed: decides random filters.
         progress: told about the stages "backbone" (opening it) and "features" (counted in images times views).
 
@@ -88,7 +89,8 @@ def extract(manifest: Manifest, settings: FeatureSettings, *, seed: int, progres
         DataError: a file cannot be decoded, or its pixels are no longer those of the manifest.
         VerificationError: the engines do not agree.
     """
-    spec = encoder_spec(settings, seed=seed)
+    listen = progress or silent
+    spec = settle(encoder_spec(settings, seed=seed), settings, manifest, seed=seed, progress=listen)
     return extract_spec(manifest, spec, views=tuple(settings.views), progress=progress)
 
 

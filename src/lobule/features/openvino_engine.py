@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from lobule.errors import VerificationError
 from lobule.features.engines import as_image
+from lobule.features.spec import Precision
 from lobule.features.turns import Load, in_turns
 
-__all__ = ["OpenVINOEngine", "load_graph"]
+__all__ = ["OpenVINOEngine", "load_graph", "precisions"]
 
 _Job = TypeVar("_Job")
 
@@ -30,16 +31,18 @@ class OpenVINOEngine:
 
     Args:
         graph: `backbone.xml`, with its `.bin` beside it.
+        precision: of the arithmetic. `bf16` is single precision where the processor has no bf16; `int8` needs a graph
+            that was quantised.
 
     Raises:
         VerificationError: the file is not such a graph.
     """
 
     name = "openvino"
-    precision = "f32"
 
-    def __init__(self, graph: Path) -> None:
+    def __init__(self, graph: Path, *, precision: Precision = "f32") -> None:
         self.graph = Path(graph)
+        self.precision: str = "f32" if precision == "bf16" and "BF16" not in precisions() else precision
         shapes = {name: list(output.partial_shape) for name, output in _outputs(self._model).items()}
         self.feature_size = int(shapes["features"][1].get_length())
         self.input_size = int(self._model.inputs[0].partial_shape[1].get_length())
@@ -121,7 +124,7 @@ class OpenVINOEngine:
         settings = {
             "NUM_STREAMS": _cores(),
             "INFERENCE_NUM_THREADS": _cores(),
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
             "ENABLE_CPU_PINNING": False,
         }
         return ov.Core().compile_model(preparation.build(), "CPU", settings)
@@ -148,16 +151,25 @@ class _Slot:
         self._image[0] = image
         self._request.start_async()
         self._request.wait()
-        return self._features[0].copy()
+        row: NDArray[np.float32] = self._features[0]
+        return row.copy()
 
 
-def load_graph(xml: Path) -> OpenVINOEngine:
+def precisions() -> tuple[str, ...]:
+    """Return the precisions that OpenVINO has fast arithmetic for on this processor, such as `FP32`, `BF16`, `INT8`."""
+    import openvino as ov
+
+    known = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return tuple(name for name in known if name in ("FP32", "BF16", "FP16", "INT8"))
+
+
+def load_graph(xml: Path, *, precision: Precision = "f32") -> OpenVINOEngine:
     """Open the graph of a bundle; needs neither Keras nor TensorFlow.
 
     Raises:
         VerificationError: the file is not a graph with the input "image" and the outputs "features" and "map".
     """
-    return OpenVINOEngine(xml)
+    return OpenVINOEngine(xml, precision=precision)
 
 
 def _read(graph: Path) -> Any:
