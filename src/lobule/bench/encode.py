@@ -198,6 +198,8 @@ def _notes(bench: _Bench) -> tuple[str, ...]:
     ]
     if not any(name.startswith("matmul") for name in bench.contenders):
         notes.append("engine_vs_matmul_peak: not measured, the engine does not run on the processor.")
+    elif f"matmul_{bench.engine.precision}" not in bench.contenders:
+        notes.append(f"engine_vs_matmul_peak: not measured in {bench.engine.precision}.")
     if "matmul_bf16" not in bench.contenders:
         notes.append("matmul_bf16: not measured, this processor has no bf16 arithmetic.")
     return tuple(notes)

@@ -101,13 +101,16 @@ def extract_spec(
     digests = _digests(manifest)
     unique = {digest: row for row, digest in enumerate(dict.fromkeys(digests))}
     store = FeatureStore.of(spec)
-    looked_up = [store.read(list(unique), view) for view in views]
-    values = np.stack([features for _, features in looked_up])
-    missing = ~np.stack([found for found, _ in looked_up])
+    values = np.zeros((len(views), len(unique), spec.feature_size), np.float32)
+    missing = np.empty((len(views), len(unique)), bool)
+    for row, view in enumerate(views):
+        missing[row] = ~store.read_into(values[row], list(unique), view)
     if missing.any():
         jobs = _jobs(manifest, digests, unique, missing)
         _compute(jobs, _Target(store, spec, views, values, int(missing.sum()), progress or silent))
-    return Features(values[:, [unique[digest] for digest in digests]], views, spec)
+    if len(unique) < len(digests):  # otherwise there is nothing to repeat, and no second copy in memory
+        values = values[:, [unique[digest] for digest in digests]]
+    return Features(values, views, spec)
 
 
 def _digests(manifest: Manifest) -> list[str]:
