@@ -207,7 +207,8 @@ class Predictor:
 
 
 def _open_engine(bundle: Bundle) -> OpenVINOEngine:
-    engine, record = load_graph(bundle.graph), bundle.record
+    record = bundle.record
+    engine = load_graph(bundle.running_graph, precision=record.precision)
     received = (engine.input_size, engine.feature_size)
     if received != (record.input_size, record.backbone.feature_size):
         raise VerificationError(

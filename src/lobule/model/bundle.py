@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 import lobule
 from lobule.errors import ConfigError, RunError, VerificationError
+from lobule.features.quantise import INT8_FILES
 from lobule.features.statistics import STATISTICS
 from lobule.model.bundle_record import SCHEMA_VERSION, BundleRecord, NoveltyRecord
 from lobule.model.head import Head, load_heads, save_heads
@@ -31,7 +32,7 @@ _HEADS: Final = "heads.safetensors"
 _CALIBRATION: Final = "calibration.json"
 _NOVELTY: Final = "novelty.safetensors"
 _GRAPH: Final = ("backbone.xml", "backbone.bin")
-_IDENTIFYING: Final = (_GRAPH[1], _HEADS, _NOVELTY)
+_IDENTIFYING: Final = (_GRAPH[1], INT8_FILES[1], _HEADS, _NOVELTY)
 """Weights, heads, novelty; the text of the graph holds names that a converter counts up: they differ each time."""
 
 _FILES: Final = frozenset({_RECORD, _CARD, _HEADS, _CALIBRATION, *_GRAPH})
@@ -62,8 +63,13 @@ class Bundle:
 
     @property
     def graph(self) -> Path:
-        """The OpenVINO IR (`backbone.xml`, with `backbone.bin` beside it)."""
+        """The OpenVINO IR in single precision (`backbone.xml`, with `backbone.bin` beside it)."""
         return self.folder / _GRAPH[0]
+
+    @property
+    def running_graph(self) -> Path:
+        """The graph that the heads were trained on: the quantised one where the record's precision is int8."""
+        return self.folder / (INT8_FILES[0] if self.record.precision == "int8" else _GRAPH[0])
 
 
 def write_bundle(
@@ -74,6 +80,7 @@ def write_bundle(
     graph: Path,
     card: str,
     novelty: Novelty | None = None,
+    quantised: Path | None = None,
 ) -> Path:
     """Write a bundle so that a reader, or a crash, sees none or all of it.
 
@@ -82,6 +89,7 @@ def write_bundle(
         record: what it is; `novelty`, `model_id`, `created` and `lobule_version` are filled in.
         heads: one for each task of the record.
         graph: folder that holds `backbone.xml` and `backbone.bin`.
+        quantised: folder that holds `backbone_int8.xml` and `.bin`, where the record's precision is int8.
         card: the model card, Markdown.
         novelty: which images can be assessed; None: nothing is refused.
 
@@ -96,6 +104,8 @@ def write_bundle(
     record = record.model_copy(update={"novelty": _described(novelty)})
     _check_heads(heads, record)
     _check_novelty(novelty, record)
+    if (quantised is not None) != (record.precision == "int8"):
+        raise VerificationError(f"quantised: a graph in int8 belongs to precision int8, received {record.precision}.")
     if folder.exists() and not (folder / _RECORD).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"{folder}: expected a bundle, an empty folder or nothing; move what is there away.")
     temporary = folder.with_name(f".{folder.name}.new")
@@ -103,6 +113,9 @@ def write_bundle(
     temporary.mkdir(parents=True)
     for name in _GRAPH:
         _copy(graph / name, temporary / name)
+    if quantised is not None:
+        for name in INT8_FILES:
+            _copy(quantised / name, temporary / name)
     save_heads(temporary / _HEADS, heads)
     if novelty is not None:
         save_novelty(temporary / _NOVELTY, novelty)
@@ -134,7 +147,8 @@ def open_bundle(path: Path) -> Bundle:
     digests = _verify_files(folder)
     record = _read_record(folder / _RECORD)
     if set(digests) != _files_of(record):
-        raise VerificationError(f"{folder}: {_NOVELTY} and {_RECORD} do not agree on whether it is there. {_DAMAGED}")
+        differing = ", ".join(sorted(set(digests) ^ _files_of(record)))
+        raise VerificationError(f"{folder}: {differing} and {_RECORD} do not agree on whether it is there. {_DAMAGED}")
     identity = record.identify({name: digests[name] for name in _IDENTIFYING if name in digests})
     if record.model_id != identity:
         raise VerificationError(
@@ -149,7 +163,8 @@ def open_bundle(path: Path) -> Bundle:
 
 
 def _files_of(record: BundleRecord) -> set[str]:
-    return {*_FILES, *((_NOVELTY,) if record.novelty else ())}
+    quantised = INT8_FILES if record.precision == "int8" else ()
+    return {*_FILES, *((_NOVELTY,) if record.novelty else ()), *quantised}
 
 
 def _described(novelty: Novelty | None) -> NoveltyRecord | None:
@@ -175,7 +190,7 @@ def _verify_files(folder: Path) -> dict[str, str]:
     found = {entry.name for entry in folder.iterdir()} - {_SUMS}
     for names, problem in (
         (_FILES - set(listed), f"not listed in {_SUMS}"),
-        (set(listed) - _FILES - {_NOVELTY}, f"listed in {_SUMS}, but no part of a bundle"),
+        (set(listed) - _FILES - {_NOVELTY, *INT8_FILES}, f"listed in {_SUMS}, but no part of a bundle"),
         (set(listed) - found, "missing"),
         (found - set(listed), "there, but no part of a bundle"),
     ):
