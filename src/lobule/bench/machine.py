@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lobule.features.openvino_runtime import import_openvino
 from lobule.provenance import environment
 
 __all__ = ["Others", "cores", "machine", "precisions"]
@@ -34,7 +35,7 @@ def cores() -> int:
 
 def precisions() -> tuple[str, ...]:
     """Return the precisions that OpenVINO has fast arithmetic for on this processor, such as `FP32`, `BF16`, `INT8`."""
-    import openvino as ov
+    ov = import_openvino()
 
     known = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return tuple(name for name in known if name in ("FP32", "BF16", "FP16", "INT8"))

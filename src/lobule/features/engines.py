@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lobule.errors import DataError
-from lobule.features.spec import EncoderSpec
+
+if TYPE_CHECKING:
+    from lobule.features.spec import EncoderSpec
 
 __all__ = ["Engine", "as_image", "open_engine"]
 

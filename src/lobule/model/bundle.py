@@ -9,20 +9,20 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any, Final
 
 import lobule
 from lobule.errors import ConfigError, RunError, VerificationError
 from lobule.features.statistics import STATISTICS
-from lobule.model.bundle_record import SCHEMA_VERSION, BundleRecord, NoveltyRecord
 from lobule.model.head import Head, load_heads, save_heads
 from lobule.model.novelty import Novelty, load_novelty, save_novelty
 from lobule.provenance import digest_of_file, now, write_atomically
 from lobule.taxonomy import Task
 
-__all__ = ["Bundle", "open_bundle", "write_bundle"]
+if TYPE_CHECKING:
+    from lobule.model.bundle_record import BundleRecord, NoveltyRecord
+
+__all__ = ["Bundle", "locate_bundle", "open_bundle", "read_bundle", "verify_files", "write_bundle"]
 
 _RECORD: Final = "bundle.json"
 _SUMS: Final = "SHA256SUMS"
@@ -130,8 +130,20 @@ def open_bundle(path: Path) -> Bundle:
         ConfigError: `path` is neither.
         VerificationError: a file is missing, unlisted or not what its digest says; or the record does not hold.
     """
-    folder = _locate(Path(path))
-    digests = _verify_files(folder)
+    folder = locate_bundle(Path(path))
+    return read_bundle(folder, verify_files(folder))
+
+
+def read_bundle(folder: Path, digests: Mapping[str, str]) -> Bundle:
+    """Open a bundle whose files have been verified.
+
+    Args:
+        folder: the bundle.
+        digests: what `verify_files` returned for it.
+
+    Raises:
+        VerificationError: the record does not hold, or does not agree with the files.
+    """
     record = _read_record(folder / _RECORD)
     if set(digests) != _files_of(record):
         raise VerificationError(f"{folder}: {_NOVELTY} and {_RECORD} do not agree on whether it is there. {_DAMAGED}")
@@ -155,10 +167,17 @@ def _files_of(record: BundleRecord) -> set[str]:
 def _described(novelty: Novelty | None) -> NoveltyRecord | None:
     if novelty is None:
         return None
+    from lobule.model.bundle_record import NoveltyRecord
+
     return NoveltyRecord(false_refusal=float(novelty.false_refusal), statistics=STATISTICS)
 
 
-def _locate(path: Path) -> Path:
+def locate_bundle(path: Path) -> Path:
+    """Return the folder of a bundle: `path`, or the `model/` of the run folder that `path` is.
+
+    Raises:
+        ConfigError: it is neither.
+    """
     for folder in (path, path / "model"):
         if (folder / _RECORD).is_file() or (folder / _SUMS).is_file():
             return folder
@@ -169,8 +188,12 @@ def _locate(path: Path) -> Path:
     )
 
 
-def _verify_files(folder: Path) -> dict[str, str]:
-    """Return the digest of every file, after comparing it with what SHA256SUMS lists."""
+def verify_files(folder: Path) -> dict[str, str]:
+    """Return the digest of every file of a bundle, after comparing it with what SHA256SUMS lists.
+
+    Raises:
+        VerificationError: a file is missing, unlisted or not what its digest says.
+    """
     listed = _read_sums(folder / _SUMS)
     found = {entry.name for entry in folder.iterdir()} - {_SUMS}
     for names, problem in (
@@ -204,6 +227,10 @@ def _read_sums(path: Path) -> dict[str, str]:
 
 
 def _read_record(path: Path) -> BundleRecord:
+    from pydantic import ValidationError
+
+    from lobule.model.bundle_record import SCHEMA_VERSION, BundleRecord
+
     document = _read_json(path)
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
@@ -254,6 +281,8 @@ def _check_novelty(novelty: Novelty | None, record: BundleRecord) -> None:
 
 
 def _calibration(record: BundleRecord) -> dict[str, Any]:
+    from lobule.model.bundle_record import SCHEMA_VERSION
+
     return {
         "schema_version": SCHEMA_VERSION,
         "operating": record.operating.model_dump(mode="json"),
