@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from lobule.errors import ConfigError
 from lobule.threshold_rule import ALLOWED, parse_rule
+from lobule.view_names import ViewName
 
 __all__ = [
     "Config",
@@ -23,22 +24,6 @@ __all__ = [
     "ReportSettings",
     "RobustnessSettings",
     "load_config",
-]
-
-ViewName = Literal[
-    "identity",
-    "flip_horizontal",
-    "flip_vertical",
-    "rotate_90",
-    "rotate_180",
-    "rotate_270",
-    "transpose",
-    "transverse",
-    "crop_centre",
-    "crop_top_left",
-    "crop_top_right",
-    "crop_bottom_left",
-    "crop_bottom_right",
 ]
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lobule.errors import DataError
-from lobule.features.spec import EncoderSpec
-from lobule.features.turns import Load
+
+if TYPE_CHECKING:
+    from lobule.features.spec import EncoderSpec
+    from lobule.features.turns import Load
 
 __all__ = ["Engine", "as_image", "open_engine"]
 

@@ -8,17 +8,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lobule.errors import VerificationError
 from lobule.features.engines import as_image
-from lobule.features.spec import Precision
-from lobule.features.turns import Load, in_turns
+from lobule.features.openvino_runtime import import_openvino
+from lobule.features.turns import in_turns
 
-__all__ = ["OpenVINOEngine", "load_graph", "precisions"]
+if TYPE_CHECKING:
+    from lobule.features.spec import Precision
+    from lobule.features.turns import Load
+
+__all__ = ["GRAPH_FILES", "INT8_FILES", "OpenVINOEngine", "load_graph", "precisions"]
+
+GRAPH_FILES: Final = ("backbone.xml", "backbone.bin")
+INT8_FILES: Final = ("backbone_int8.xml", "backbone_int8.bin")
+"""Names of a graph in single precision, and of the same in 8-bit integers."""
 
 _Job = TypeVar("_Job")
 
@@ -27,7 +35,7 @@ class OpenVINOEngine:
     """Runs a graph with the input "image" and the outputs "features" and "map" on the processor.
 
     Every stream has one thread and every request one image, so a result is the same whatever the number of cores,
-    streams or neighbours.
+    streams or neighbours. Once compiled, it may be used from any number of threads.
 
     Args:
         graph: `backbone.xml`, with its `.bin` beside it.
@@ -43,6 +51,7 @@ class OpenVINOEngine:
     def __init__(self, graph: Path, *, precision: Precision = "f32") -> None:
         self.graph = Path(graph)
         self.precision: str = "f32" if precision == "bf16" and "BF16" not in precisions() else precision
+        self._idle: deque[Any] = deque()
         shapes = {name: list(output.partial_shape) for name, output in _outputs(self._model).items()}
         self.feature_size = int(shapes["features"][1].get_length())
         self.input_size = int(self._model.inputs[0].partial_shape[1].get_length())
@@ -76,6 +85,10 @@ class OpenVINOEngine:
         rows = list(self.stream(images))
         return np.stack(rows) if rows else np.empty((0, self.feature_size), np.float32)
 
+    def compile(self) -> None:
+        """Prepare the graph for this processor now, instead of at the first image."""
+        _ = self._compiled
+
     def maps(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the (n, D) features and (n, h, w, C) maps of (n, S, S, 3) RGB images."""
         rows = [
@@ -88,26 +101,30 @@ class OpenVINOEngine:
 
     def _run(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Any]:
         """Yield the finished request of each image, in order; its tensors are valid until the next one is asked for."""
-        idle = [self._compiled.create_infer_request() for _ in range(2 * _cores())]
         running: deque[tuple[Any, NDArray[np.uint8]]] = deque()
         try:
             for image in images:
-                if not idle:
-                    request, _ = running.popleft()
-                    request.wait()
-                    yield request
-                    idle.append(request)
-                request = idle.pop()
+                if len(running) == 2 * _cores():
+                    yield _finished(running)
+                    self._idle.append(running.popleft()[0])
                 pixels = as_image(image, self.input_size)[None]
-                request.start_async([pixels], share_inputs=True)
+                request = self._request()
                 running.append((request, pixels))
+                request.start_async([pixels], share_inputs=True)
             while running:
-                request, _ = running.popleft()
-                request.wait()
-                yield request
+                yield _finished(running)
+                self._idle.append(running.popleft()[0])
         finally:
             for request, _ in running:
                 request.wait()
+                self._idle.append(request)
+
+    def _request(self) -> Any:
+        """Return a request that nobody uses; making one costs up to a tenth of what an image costs."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._compiled.create_infer_request()
 
     @cached_property
     def _model(self) -> Any:
@@ -115,7 +132,7 @@ class OpenVINOEngine:
 
     @cached_property
     def _compiled(self) -> Any:
-        import openvino as ov
+        ov = import_openvino()
 
         model = self._model.clone()
         model.reshape([1, self.input_size, self.input_size, 3])
@@ -138,7 +155,7 @@ class _Slot:
     """
 
     def __init__(self, compiled: Any, size: int, features: int) -> None:
-        import openvino as ov
+        ov = import_openvino()
 
         self._request = compiled.create_infer_request()
         self._image = np.empty((1, size, size, 3), np.uint8)
@@ -157,23 +174,25 @@ class _Slot:
 
 def precisions() -> tuple[str, ...]:
     """Return the precisions that OpenVINO has fast arithmetic for on this processor, such as `FP32`, `BF16`, `INT8`."""
-    import openvino as ov
+    ov = import_openvino()
 
     known = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return tuple(name for name in known if name in ("FP32", "BF16", "FP16", "INT8"))
 
 
 def load_graph(xml: Path, *, precision: Precision = "f32") -> OpenVINOEngine:
-    """Open the graph of a bundle; needs neither Keras nor TensorFlow.
+    """Open and compile the graph of a bundle; needs neither Keras nor TensorFlow.
 
     Raises:
         VerificationError: the file is not a graph with the input "image" and the outputs "features" and "map".
     """
-    return OpenVINOEngine(xml, precision=precision)
+    engine = OpenVINOEngine(xml, precision=precision)
+    engine.compile()
+    return engine
 
 
 def _read(graph: Path) -> Any:
-    import openvino as ov
+    ov = import_openvino()
 
     try:
         model = ov.Core().read_model(graph)
@@ -191,6 +210,12 @@ def _read(graph: Path) -> Any:
 
 def _outputs(model: Any) -> dict[str, Any]:
     return {name: output for output in model.outputs for name in sorted(output.get_names())}
+
+
+def _finished(running: deque[tuple[Any, NDArray[np.uint8]]]) -> Any:
+    request = running[0][0]
+    request.wait()
+    return request
 
 
 def _copy(tensor: Any) -> NDArray[np.float32]:

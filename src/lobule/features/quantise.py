@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from lobule.errors import MissingExtraError, VerificationError
 from lobule.features.convert import graph_of
+from lobule.features.openvino_engine import INT8_FILES
+from lobule.features.openvino_runtime import import_openvino
 from lobule.features.parity import Parity, digest_of_images, parity_of
 from lobule.features.spec import EncoderSpec
 from lobule.provenance import cache_folder, digest_of_file, digest_of_json, write_atomically
 
-__all__ = ["INT8_FILES", "quantise", "quantised_graph"]
-
-INT8_FILES: Final = ("backbone_int8.xml", "backbone_int8.bin")
+__all__ = ["quantise", "quantised_graph"]
 
 _RECIPE: Final = {"preset": "mixed", "weights": "7 bits, so that processors without VNNI do not overflow", "version": 1}
 _Images = NDArray[np.uint8]
@@ -102,7 +102,7 @@ def _make(spec: EncoderSpec, calibration: _Images, held_back: _Images) -> Parity
 
 
 def _write(graph: Path, calibration: _Images, folder: Path) -> None:
-    import openvino as ov
+    ov = import_openvino()
 
     with _quiet():
         nncf = _nncf()

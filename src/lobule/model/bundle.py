@@ -9,21 +9,22 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any, Final
 
 import lobule
 from lobule.errors import ConfigError, RunError, VerificationError
-from lobule.features.quantise import INT8_FILES
+from lobule.features.openvino_engine import GRAPH_FILES, INT8_FILES
 from lobule.features.statistics import STATISTICS
-from lobule.model.bundle_record import SCHEMA_VERSION, BundleRecord, NoveltyRecord
 from lobule.model.head import Head, load_heads, save_heads
 from lobule.model.novelty import Novelty, load_novelty, save_novelty
 from lobule.provenance import digest_of_file, now, write_atomically
 from lobule.taxonomy import Task
 
-__all__ = ["Bundle", "open_bundle", "write_bundle"]
+if TYPE_CHECKING:
+    from lobule.features.spec import Precision
+    from lobule.model.bundle_record import BundleRecord, NoveltyRecord
+
+__all__ = ["Bundle", "graph_to_run", "locate_bundle", "open_bundle", "read_bundle", "verify_files", "write_bundle"]
 
 _RECORD: Final = "bundle.json"
 _SUMS: Final = "SHA256SUMS"
@@ -31,11 +32,10 @@ _CARD: Final = "README.md"
 _HEADS: Final = "heads.safetensors"
 _CALIBRATION: Final = "calibration.json"
 _NOVELTY: Final = "novelty.safetensors"
-_GRAPH: Final = ("backbone.xml", "backbone.bin")
-_IDENTIFYING: Final = (_GRAPH[1], INT8_FILES[1], _HEADS, _NOVELTY)
+_IDENTIFYING: Final = (GRAPH_FILES[1], INT8_FILES[1], _HEADS, _NOVELTY)
 """Weights, heads, novelty; the text of the graph holds names that a converter counts up: they differ each time."""
 
-_FILES: Final = frozenset({_RECORD, _CARD, _HEADS, _CALIBRATION, *_GRAPH})
+_FILES: Final = frozenset({_RECORD, _CARD, _HEADS, _CALIBRATION, *GRAPH_FILES})
 _SUM_LINE: Final = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _OF_ANOTHER: Final = "use the version of Lobule that wrote it"
 _OF_VERSION_1: Final = (
@@ -64,12 +64,12 @@ class Bundle:
     @property
     def graph(self) -> Path:
         """The OpenVINO IR in single precision (`backbone.xml`, with `backbone.bin` beside it)."""
-        return self.folder / _GRAPH[0]
+        return self.folder / GRAPH_FILES[0]
 
     @property
     def running_graph(self) -> Path:
         """The graph that the heads were trained on: the quantised one where the record's precision is int8."""
-        return self.folder / (INT8_FILES[0] if self.record.precision == "int8" else _GRAPH[0])
+        return _running_graph(self.folder, self.record.precision)
 
 
 def write_bundle(
@@ -111,7 +111,7 @@ def write_bundle(
     temporary = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    for name in _GRAPH:
+    for name in GRAPH_FILES:
         _copy(graph / name, temporary / name)
     if quantised is not None:
         for name in INT8_FILES:
@@ -143,8 +143,20 @@ def open_bundle(path: Path) -> Bundle:
         ConfigError: `path` is neither.
         VerificationError: a file is missing, unlisted or not what its digest says; or the record does not hold.
     """
-    folder = _locate(Path(path))
-    digests = _verify_files(folder)
+    folder = locate_bundle(Path(path))
+    return read_bundle(folder, verify_files(folder))
+
+
+def read_bundle(folder: Path, digests: Mapping[str, str]) -> Bundle:
+    """Open a bundle whose files have been verified.
+
+    Args:
+        folder: the bundle.
+        digests: what `verify_files` returned for it.
+
+    Raises:
+        VerificationError: the record does not hold, or does not agree with the files.
+    """
     record = _read_record(folder / _RECORD)
     if set(digests) != _files_of(record):
         differing = ", ".join(sorted(set(digests) ^ _files_of(record)))
@@ -162,6 +174,23 @@ def open_bundle(path: Path) -> Bundle:
     return Bundle(folder, record, heads, novelty)
 
 
+def graph_to_run(folder: Path) -> tuple[Path, Precision]:
+    """Return the graph that the heads of a verified bundle were trained on and its precision, before all is read.
+
+    Raises:
+        VerificationError: the record is not JSON.
+    """
+    document = _read_json(folder / _RECORD)
+    given = document.get("precision") if isinstance(document, dict) else None
+    # Anything else is what `read_bundle` will refuse.
+    precision: Precision = given if given in ("bf16", "int8") else "f32"
+    return _running_graph(folder, precision), precision
+
+
+def _running_graph(folder: Path, precision: Precision) -> Path:
+    return folder / (INT8_FILES[0] if precision == "int8" else GRAPH_FILES[0])
+
+
 def _files_of(record: BundleRecord) -> set[str]:
     quantised = INT8_FILES if record.precision == "int8" else ()
     return {*_FILES, *((_NOVELTY,) if record.novelty else ()), *quantised}
@@ -170,10 +199,17 @@ def _files_of(record: BundleRecord) -> set[str]:
 def _described(novelty: Novelty | None) -> NoveltyRecord | None:
     if novelty is None:
         return None
+    from lobule.model.bundle_record import NoveltyRecord
+
     return NoveltyRecord(false_refusal=float(novelty.false_refusal), statistics=STATISTICS)
 
 
-def _locate(path: Path) -> Path:
+def locate_bundle(path: Path) -> Path:
+    """Return the folder of a bundle: `path`, or the `model/` of the run folder that `path` is.
+
+    Raises:
+        ConfigError: it is neither.
+    """
     for folder in (path, path / "model"):
         if (folder / _RECORD).is_file() or (folder / _SUMS).is_file():
             return folder
@@ -184,8 +220,12 @@ def _locate(path: Path) -> Path:
     )
 
 
-def _verify_files(folder: Path) -> dict[str, str]:
-    """Return the digest of every file, after comparing it with what SHA256SUMS lists."""
+def verify_files(folder: Path) -> dict[str, str]:
+    """Return the digest of every file of a bundle, after comparing it with what SHA256SUMS lists.
+
+    Raises:
+        VerificationError: a file is missing, unlisted or not what its digest says.
+    """
     listed = _read_sums(folder / _SUMS)
     found = {entry.name for entry in folder.iterdir()} - {_SUMS}
     for names, problem in (
@@ -219,6 +259,10 @@ def _read_sums(path: Path) -> dict[str, str]:
 
 
 def _read_record(path: Path) -> BundleRecord:
+    from pydantic import ValidationError
+
+    from lobule.model.bundle_record import SCHEMA_VERSION, BundleRecord
+
     document = _read_json(path)
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
@@ -269,6 +313,8 @@ def _check_novelty(novelty: Novelty | None, record: BundleRecord) -> None:
 
 
 def _calibration(record: BundleRecord) -> dict[str, Any]:
+    from lobule.model.bundle_record import SCHEMA_VERSION
+
     return {
         "schema_version": SCHEMA_VERSION,
         "operating": record.operating.model_dump(mode="json"),
