@@ -18,6 +18,7 @@ from lobule.errors import LeakageError, RunError, SplitError
 from lobule.evaluation.columns import HISTORY_COLUMNS
 from lobule.evaluation.metrics import Metrics
 from lobule.features.extract import extract_spec
+from lobule.features.precision import settle
 from lobule.features.spec import encoder_spec
 from lobule.inference.gallery import Lens, gallery_of
 from lobule.model.plan import plan_fits
@@ -72,6 +73,11 @@ class _Material:
     fits: Sequence[Fit]
     is_synthetic: bool
 
+    @property
+    def seen(self) -> Manifest:
+        """The training part of the holdout: what a quantised backbone may see."""
+        return self.manifest.select(self.split.train)
+
 
 def train(
     data: Path | str,
@@ -109,6 +115,8 @@ def train(
         material = _gather(data, config, split_file, progress)
         encoder = encoder_spec(config.features, seed=config.seed)
         _write_material(folder, material, config)
+        encoder = settle(encoder, config.features, material.seen, seed=config.seed, progress=progress)
+        folder.note(precision=encoder.precision)
     with folder.timed("features"):
         features = extract_spec(material.manifest, encoder, views=config.features.views, progress=progress)
     with folder.timed("training"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
@@ -25,6 +26,7 @@ _SMALL = (
     "buffered_bytes=70000",
     "connections=12",
     "head_seconds=1",
+    "send_seconds=1",
     "upload_seconds=2",
 )
 
@@ -80,7 +82,7 @@ def test_an_image_of_too_many_pixels_is_not_decoded(small: Running) -> None:
     with small.client() as opened:
         flat = encoded(np.zeros((71, 71, 3), np.uint8))
         items = opened.post("/v1/predictions", files=files_of(flat, png())).json()["predictions"]
-        assert "more than 5,000 pixels" in items[0]["error"]["detail"]
+        assert "More than 5,000 pixels" in items[0]["error"]["detail"]
         assert items[1]["status"] == "ok"
 
 
@@ -119,10 +121,28 @@ def test_slow_clients_are_left(small: Running) -> None:
         assert opened.get("/healthz").status_code == 200
 
 
+@pytest.mark.slow
+def test_a_client_that_does_not_read_is_left(small: Running) -> None:
+    asset = "/docs/swagger-ui/swagger-ui-bundle.js"
+    with small.client() as opened:
+        size = len(opened.get(asset).content)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(20)
+        connection.connect(("127.0.0.1", small.port))
+        connection.sendall(f"GET {asset} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * 8)
+        time.sleep(4)
+        received = 0
+        with contextlib.suppress(ConnectionError):
+            while part := connection.recv(65536):
+                received += len(part)
+    assert received < 8 * size
+
+
 def test_what_is_not_http_is_told_so(small: Running) -> None:
     assert problem_in(exchanged(small, b"NONSENSE\r\n\r\n")) == (400, "not_http")
     assert problem_in(exchanged(small, b"GET / HTTP/1.1\r\n\r\n")) == (400, "not_http")
-    assert problem_in(exchanged(small, b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000)) == (431, "head_too_large")
+    assert problem_in(exchanged(small, b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000)) == (431, "head_too_large")
     unknown = b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n"
     assert problem_in(exchanged(small, unknown))[0] == 400
 

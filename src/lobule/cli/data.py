@@ -29,7 +29,7 @@ from lobule.taxonomy import SUBTYPE_OF_CODE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lobule.data.manifest import Failure
+    from lobule.data.failures import Failure
 
 __all__ = ["data_app"]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lobule.config import Config, load_config
 from lobule.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lobule.config import Config
 
 __all__ = [
     "AsJson",
@@ -74,6 +76,8 @@ def configured(
         seed: the seed.
         groups: by group of settings, values by name; None means not given.
     """
+    from lobule.config import load_config
+
     given = {
         group: {name: value for name, value in values.items() if value is not None} for group, values in groups.items()
     }

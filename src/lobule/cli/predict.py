@@ -24,11 +24,13 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Predict images with a trained model; a file that cannot be used is listed in failures.csv, the rest goes on."""
+    from lobule.inference.opening import open_predictor
+
+    predictor = open_predictor(model)
     from lobule.inference.batch import predict_paths
-    from lobule.inference.predictor import Predictor
 
     with shown_progress() as progress:
-        summary = predict_paths(paths, Predictor(model), out, heatmaps=heatmaps, resume=resume, progress=progress)
+        summary = predict_paths(paths, predictor, out, heatmaps=heatmaps, resume=resume, progress=progress)
     if as_json:
         show_json({name: str(value) if isinstance(value, Path) else value for name, value in vars(summary).items()})
     else:

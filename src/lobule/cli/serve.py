@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib import util
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +44,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve a model as a REST service (/docs) and a web page (/), on this computer."""
-    if any(util.find_spec(name) is None for name in _NEEDED):
+    if any(find_spec(name) is None for name in _NEEDED):
         raise MissingExtraError("serving a model", "serve")
     from lobule.inference.predictor import Predictor
     from lobule.server.access import Access, is_loopback, read_token

@@ -112,4 +112,4 @@ def _labels(joined: str) -> list[str]:
 
 
 def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+    return float(value) if math.isfinite(value) else None

@@ -31,7 +31,7 @@ class AuditLog:
         self._lock = threading.Lock()
         self._torn = False
         try:
-            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         except OSError as error:
             raise ConfigError(f"--audit-log {path}: cannot be written to ({error.strerror}).") from None
 

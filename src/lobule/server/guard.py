@@ -6,7 +6,6 @@ import asyncio
 import math
 import secrets
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.datastructures import Headers
@@ -32,7 +31,6 @@ _GONE: Final = 499
 
 _LONGEST_NUMBER: Final = 18
 _DRAIN_SECONDS: Final = 5.0
-_SEND_SECONDS: Final = 30.0
 
 
 class Guard:
@@ -182,7 +180,7 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Send a part of the answer; a client that does not read it is left."""
+        """Send a part of the answer, with the headers that all answers have."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             closing = [] if await self._drain() else [(b"connection", b"close")]
@@ -192,14 +190,7 @@ class _Exchange:
             message = {**message, "headers": [*message["headers"], *own]}
         else:
             self._bytes_out += len(message.get("body", b""))
-        try:
-            async with asyncio.timeout(_SEND_SECONDS):
-                await self._send(message)
-        except TimeoutError:
-            abort: Callable[[], None] | None = self._state.get("abort")
-            if abort is not None:
-                abort()
-            raise ClientDisconnect from None
+        await self._send(message)
 
     async def refuse(self, problem: ProblemError) -> None:
         """Answer with an error, where nothing was answered yet."""

@@ -26,6 +26,7 @@ class Limits:
         buffered_bytes: what all requests together may hold in memory.
         connections: open at a time.
         head_seconds: a client has this long for the head of a request.
+        send_seconds: a client that reads no more of its answer is left after this long.
         upload_seconds: a client has this long for the body of a request.
         answer_seconds: an accepted request is given up after this long.
 
@@ -42,6 +43,7 @@ class Limits:
     buffered_bytes: int = 256 * MIB
     connections: int = 512
     head_seconds: float = 10
+    send_seconds: float = 30
     upload_seconds: float = 60
     answer_seconds: float = 120
 

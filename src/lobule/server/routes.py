@@ -7,18 +7,21 @@ from collections.abc import Coroutine
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import JsonValue
 from starlette.requests import ClientDisconnect
 
 from lobule.server.messages import CaseResponse, ModelResponse, PredictionsResponse
 from lobule.server.problems import ProblemError
 from lobule.server.service import Service, Shape, Wanted
 from lobule.server.uploads import Form, parse_form
-from lobule.taxonomy import Task
+from lobule.taxonomy import LABELS, SUBTYPES, Task
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1")
 _LONGEST_CASE: Final = 100
+_TOWARD: Final = "Class whose evidence is shown; without one: malignant, or the likeliest subtype."
+_CLASSES: Final[list[JsonValue]] = [*LABELS, *SUBTYPES, None]
 _T = TypeVar("_T")
 
 
@@ -78,10 +81,7 @@ async def cases(request: Request) -> CaseResponse:
 async def heatmaps(
     request: Request,
     task: Annotated[Task, Query(description="Head that is explained.")] = "binary",
-    toward: Annotated[
-        str | None,
-        Query(description="Class whose evidence is shown; without one: malignant, or the likeliest subtype."),
-    ] = None,
+    toward: Annotated[str | None, Query(description=_TOWARD, json_schema_extra={"enum": _CLASSES})] = None,
     form: Annotated[
         Shape, Query(description="The image with the map on it, or a transparent layer of the image's size.")
     ] = "overlay",
@@ -115,7 +115,7 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
         ClientDisconnect: it has left.
     """
     task = asyncio.ensure_future(work)
-    absence = asyncio.ensure_future(request.receive())
+    absence = asyncio.ensure_future(_absence(request))
     try:
         await asyncio.wait({task, absence}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
@@ -125,6 +125,11 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
         task.cancel()
         absence.cancel()
         await asyncio.gather(task, absence, return_exceptions=True)
+
+
+async def _absence(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _read(request: Request, file_field: str, *text_fields: str) -> tuple[Service, Form]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["listen", "serve"]
 
-_LARGEST_HEAD = 16 * 1024
+_LARGEST_HEAD = 64 * 1024
 _KEEP_ALIVE_SECONDS = 15
 
 

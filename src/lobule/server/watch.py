@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["LOGGER", "JsonLines", "Watch", "log_to_stderr"]
 
 LOGGER: Final = logging.getLogger("lobule.server")
+_TELLING_OF_DATA: Final = ("python_multipart", "py.warnings", "PIL")
+"""Loggers of libraries that may quote what a client sent: what they would say, the answer says."""
+
 _SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
@@ -50,6 +53,10 @@ def log_to_stderr() -> None:
         logger.handlers[:] = [handler]
         logger.setLevel(level)
         logger.propagate = False
+    for name in _TELLING_OF_DATA:
+        logging.getLogger(name).handlers[:] = [logging.NullHandler()]
+        logging.getLogger(name).propagate = False
+    logging.captureWarnings(True)
 
 
 class Watch:

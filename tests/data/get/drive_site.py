@@ -54,6 +54,7 @@ class Drive:
         pages: by id, a page that is sent instead, with its status.
         scanned: ids that are asked about first ("cannot scan for viruses").
         cut: as `Site.cut`, for file contents.
+        refused: by id, the status of every answer to its content.
         asked: ids whose content was sent.
     """
 
@@ -63,6 +64,7 @@ class Drive:
     pages: dict[str, tuple[int, str]] = field(default_factory=dict)
     scanned: set[str] = field(default_factory=set)
     cut: list[int] = field(default_factory=list)
+    refused: dict[str, int] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     def add_folder(self, folder_id: str, files: Mapping[str, bytes]) -> None:
@@ -116,7 +118,7 @@ class Drive:
         body = self.files[file_id]
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
-        handler.send(206 if start else 200, headers, body[start:])
+        handler.send(self.refused.get(file_id, 206 if start else 200), headers, body[start:])
 
 
 def _send_page(handler: Handler, status: int, page: str) -> None:

@@ -254,6 +254,22 @@ def test_what_follows_the_end_of_a_tar_is_damage(tmp_path: Path) -> None:
         unpack(tmp_path / "a.tar", tmp_path / "out")
 
 
+def test_a_disk_that_fills_up_is_not_taken_for_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    archive = write_zip(tmp_path / "a.zip", HONEST)
+    monkeypatch.setattr("lobule.data.get.intake.Intake.spend", full)
+    with pytest.raises(StorageError, match="No space left"):
+        unpack(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["a\x01b.png", "bad\udcff.png", "/"])
+def test_names_that_are_none_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"control|valid text|absolute"):
+        safe_parts(name)
+
+
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
 def test_a_compressed_file_that_is_no_tar_is_said_so(tmp_path: Path, compress: object) -> None:
     (tmp_path / "a.gz").write_bytes(compress(b"only a text" * 100))  # type: ignore[operator]

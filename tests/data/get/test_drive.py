@@ -132,15 +132,16 @@ def test_a_folder_of_many_files_goes_on_where_it_stopped(tmp_path: Path) -> None
         with pytest.raises(DataError, match=r"file 40\.png: its quota of downloads is used up"):
             get_data(FOLDER_URL, tmp_path / "data")
         assert not (tmp_path / "data").exists()
-        had = len(list(tmp_path.glob(".data.getting-*/download/*.png")))
-        assert 0 < had < 60
+        had = {path.name for path in tmp_path.glob(".data.getting-*/download/*.png")}
+        assert 0 < len(had) < 60
         (next(tmp_path.glob(".data.getting-*/download")) / "1.pngabcdefgh.part").write_bytes(
             b"left by a killed command"
         )
         drive.pages.clear()
         drive.asked.clear()
         got = get_data(FOLDER_URL, tmp_path / "data")
-    assert (got.n_files, len(drive.asked)) == (60, 60 - had)
+    assert got.n_files == 60
+    assert set(drive.asked) == {file_id for file_id, name, _ in drive.folders[FOLDER_ID] if name not in had}
     assert _data(tmp_path / "data") == {f"{number}.png": str(number).encode() for number in range(60)}
 
 
@@ -185,6 +186,22 @@ def test_a_name_that_would_lead_out_is_harmless(tmp_path: Path) -> None:
     with drive_at_hand(drive):
         get_data(FOLDER_URL, tmp_path / "data")
     assert set(_data(tmp_path / "data")) == {".._.._outside.png"}
+
+
+def test_a_disk_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
+    with drive_at_hand(_one_file(tmp_path)), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shutil.move", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(StorageError, match="No space left"):
+            get_data(FILE_URL, tmp_path / "data")
+
+
+@pytest.mark.parametrize(("status", "said"), [(429, "too many"), (403, "too many"), (500, "status 500")])
+def test_a_file_that_drive_refuses_while_it_is_fetched(tmp_path: Path, status: int, said: str) -> None:
+    """What comes with a name and an error, as a limit on requests does."""
+    drive = _one_file(tmp_path)
+    drive.refused[FILE_ID] = status
+    with drive_at_hand(drive), pytest.raises(DataError, match=said):
+        get_data(FILE_URL, tmp_path / "data")
 
 
 def test_no_network_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

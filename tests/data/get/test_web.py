@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -375,7 +376,9 @@ def test_an_interrupted_command_leaves_a_part_that_the_next_one_takes_up(
     to = tmp_path / "data"
     with served(Site(body, answer=answer)) as site:
         command = [sys.executable, "-m", "lobule", "data", "get", site.url, "--to", str(to)]
-        child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        # A shell's background jobs ignore SIGINT and would hand that on.
+        fresh = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=fresh)
         try:
             while not any(part.stat().st_size >= 262_144 for part in tmp_path.glob(".data.getting-*/download/*.part")):
                 assert child.poll() is None
@@ -385,6 +388,7 @@ def test_an_interrupted_command_leaves_a_part_that_the_next_one_takes_up(
         finally:
             child.kill()
             stop.set()
+            child.communicate()
         assert child.returncode == (130 if ending is signal.SIGINT else -signal.SIGKILL)
         assert not to.exists()
         if ending is signal.SIGINT:

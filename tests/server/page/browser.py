@@ -8,10 +8,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
-LONG = 30_000
-"""Milliseconds after which waiting is given up; nothing is expected to take long."""
+LONG = 120_000
+"""Milliseconds after which waiting is given up: nothing takes long, but a machine may have other work."""
+
+expect.set_options(timeout=LONG)
 
 
 class Visit:
@@ -29,8 +31,8 @@ class Visit:
         self.requests: list[str] = []
         self.expected: list[str] = []
         page.set_default_timeout(LONG)
-        page.on("console", lambda message: message.type in ("error", "warning") and self._complain(message.text))
-        page.on("pageerror", lambda error: self._complain(str(error)))
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
 
     def open(self) -> Visit:
@@ -70,7 +72,7 @@ class Visit:
 
     def names(self) -> list[str]:
         """Return the names of the images in the order shown."""
-        return self.page.locator(".card .name").all_inner_texts()
+        return self.page.locator(".card h3.name").all_inner_texts()
 
     def view(self, item: str) -> None:
         """Open an image."""
@@ -88,8 +90,9 @@ class Visit:
         """Return everything as the JSON download says it."""
         return json.loads(self.download("Everything as JSON"))
 
-    def _complain(self, text: str) -> None:
-        self.complaints.append(text)
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
 
     def _carry(self, event: str, files: tuple[Path, ...]) -> None:
         carried = [[file.name, base64.b64encode(file.read_bytes()).decode()] for file in files]

@@ -69,7 +69,7 @@ def predictor(model: Path) -> Predictor:
 def server(model: Path) -> Iterator[ServerProcess]:
     process = ServerProcess(model).start()
     yield process
-    process.kill()
+    process.close()
 
 
 @pytest.fixture

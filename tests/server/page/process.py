@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from tempfile import TemporaryFile
 
 _PATIENCE = 60.0
 
@@ -29,15 +30,18 @@ class ServerProcess:
         self._command = [sys.executable, "-m", "lobule", "serve", "--model", str(model), "--port", str(self.port)]
         self._command += options
         self._process: subprocess.Popen[bytes] | None = None
+        # A file, not a pipe: nobody reads while the tests run, and a full pipe would stop the server.
+        self._log = TemporaryFile()  # noqa: SIM115 - `close` closes it
 
     def start(self) -> ServerProcess:
         """Start, and return when it answers."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=self._log)
         end = time.monotonic() + _PATIENCE
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > end:
                 self._process.kill()
-                raise AssertionError(f"the server did not start: {self._process.communicate()[1].decode()}")
+                self._log.seek(0)
+                raise AssertionError(f"the server did not start: {self._log.read().decode()}")
             time.sleep(0.1)
         return self
 
@@ -45,11 +49,16 @@ class ServerProcess:
         """Let it hang: connections are accepted, and nothing is answered."""
         self._signal(signal.SIGSTOP)
 
+    def close(self) -> None:
+        """End it, and its log."""
+        self.kill()
+        self._log.close()
+
     def kill(self) -> None:
         """End it at once, as a power cut does."""
         if self._process is not None:
             self._signal(signal.SIGKILL)
-            self._process.communicate()
+            self._process.wait()
             self._process = None
 
     def _signal(self, number: int) -> None:

@@ -19,7 +19,7 @@ def mortal(model: Path) -> Iterator[ServerProcess]:
     """Return a server that may be killed."""
     process = ServerProcess(model).start()
     yield process
-    process.kill()
+    process.close()
 
 
 def test_losing_the_server_in_mid_upload_is_shown_and_mended(
@@ -146,6 +146,6 @@ def test_the_token_is_asked_for_once_and_kept_for_the_tab(
         assert page.evaluate("Object.values(localStorage)") == []
     finally:
         context.close()
-        process.kill()
+        process.close()
     visit.expect_complaints(re.escape("401"))
     visit.check()

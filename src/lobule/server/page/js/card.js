@@ -43,7 +43,7 @@ export class Card {
     this.element.dataset.kind = kindOf(item);
     this.element.classList.toggle("selected", item.selected);
     this.#pick.checked = item.selected;
-    this.#heat.hidden = item.state !== "done" || !item.previewable;
+    this.#heat.hidden = item.state !== "done" || !item.previewable || item.answer.verdict === "not assessable";
     this.#frame.disabled = item.state !== "done";
     if (!item.previewable || isBroken(item)) fill(this.#frame.firstElementChild, placeholder(item));
     const parts = { done: () => this.#answered(), failed: () => this.#unanswered(), cancelled: () => this.#unanswered() };
