@@ -9,16 +9,18 @@ from __future__ import annotations
 import enum
 import importlib
 import inspect
+import posixpath
 import re
 import textwrap
 import types
 import typing
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 from pydantic import BaseModel
 
 import lobule
@@ -26,13 +28,14 @@ from lobule import errors
 from lobule.cli.app import app
 from lobule.config import Config
 
-__all__ = ["commands", "on_config", "on_files", "openapi", "pages", "settings"]
+__all__ = ["commands", "on_config", "on_files", "on_page_markdown", "openapi", "pages", "settings"]
 
 _ROOT = Path(__file__).resolve().parents[1]
-_OPTIONAL = ("service.md", "starter.md", "licences.md")
+_OPTIONAL = ("page.md", "service.md", "starter.md", "licences.md")
 """Pages that the navigation names and that may not be there."""
 _OF_THE_ROOT = {"project/changelog.md": "CHANGELOG.md", "project/architecture.md": "ARCHITECTURE.md"}
 _OF_THE_ROOT |= {"project/contributing.md": "CONTRIBUTING.md"}
+_LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:|mailto:|#)([^)]+)\)")
 _KINDS = {Path: "PATH", str: "TEXT", int: "N", float: "X"}
 
 
@@ -50,6 +53,21 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Mend links that leave the manual: documents of the root are in it elsewhere, other files are not."""
+    here = PurePosixPath(page.file.src_uri).parent
+
+    def mended(link: re.Match[str]) -> str:
+        text, target = link.groups()
+        place = posixpath.normpath((PurePosixPath("docs") / here / target).as_posix())
+        if place.startswith("docs/"):
+            return link[0]
+        inside = next((uri for uri, document in _OF_THE_ROOT.items() if document == place), None)
+        return f"[{text}]({posixpath.relpath(inside, here.as_posix())})" if inside else text
+
+    return _LINK.sub(mended, markdown)
+
+
 def pages() -> dict[str, str]:
     """Return the text of every page that is written from the code, by its path in the manual."""
     return {
@@ -58,7 +76,7 @@ def pages() -> dict[str, str]:
         "reference/python.md": python_page(),
         "reference/exit-codes.md": exit_codes_page(),
         "reference/rest.md": rest_page(),
-        **{page: _of_the_root(name, page) for page, name in _OF_THE_ROOT.items()},
+        **{page: _of_the_root(name) for page, name in _OF_THE_ROOT.items()},
     }
 
 
@@ -71,16 +89,10 @@ def _without(nav: Any, names: set[str]) -> Any:
     return None if nav in names else nav
 
 
-def _of_the_root(name: str, page: str) -> str:
-    """Return a document of the root with its links changed to where they are in the manual."""
+def _of_the_root(name: str) -> str:
+    """Return a document of the root, its links as they would be in the folder that it has in the manual."""
     text = (_ROOT / name).read_text(encoding="utf-8")
-    inside = {document: Path(place).name for place, document in _OF_THE_ROOT.items()}
-
-    def moved(link: re.Match[str]) -> str:
-        target = link[1]
-        return f"]({inside.get(target) or '../' + target.removeprefix('docs/')})"
-
-    return re.sub(r"\]\((?!https?:|#)([^)]+)\)", moved, text)
+    return _LINK.sub(lambda link: f"[{link[1]}]({posixpath.relpath(link[2], 'docs/project')})", text)
 
 
 # Commands ------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import re
 
 _TOLERANCE = 0.1
 _DECIMAL = re.compile(r"[+-]?\d+\.\d+")
-_PROGRESS = re.compile(r"[\w ]+: \d+/(?:\d+|\?)")
+_PROGRESS = re.compile(r"[\w ,]+: \d+/(?:\d+|\?)")
 
 
 def without_progress(printed: str) -> str:

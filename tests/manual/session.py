@@ -165,8 +165,15 @@ def providers(tissue: Path, run: Path) -> dict[str, Provider]:
         "RUN": lambda folder: _copy(run, folder / "RUN"),
         "my-images": _write_my_images,
         "new-images": _write_new_images,
+        "archive": _pack_my_images,
         "published-folds": _link_published_folds,
     }
+
+
+def _pack_my_images(folder: Path) -> None:
+    _write_my_images(folder)
+    shutil.make_archive(str(folder / "my-images"), "zip", folder, "my-images")
+    shutil.rmtree(folder / "my-images")
 
 
 def _link_published_folds(folder: Path) -> None:

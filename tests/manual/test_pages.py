@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lobule.config import load_config
 from lobule.data.phantom import PhantomSummary
 from lobule.pipeline import Run
 from tests.manual.blocks import NOT_RUN, Page, all_pages, read_page
@@ -91,6 +92,14 @@ def test_a_block_that_is_not_run_says_why(page: Page) -> None:
     assert [block.line for block in page.blocks if block.language in ("bash", "sh", "shell")] == [], "use console"
 
 
+@pytest.mark.parametrize("page", _GUIDES, ids=lambda page: page.name)
+def test_settings_that_a_page_shows_as_a_file_are_allowed(page: Page, tmp_path: Path) -> None:
+    for block in page.blocks:
+        if block.language == "yaml" and block.title.startswith("settings"):
+            (tmp_path / block.title).write_text(block.body, encoding="utf-8")
+            load_config(tmp_path / block.title)
+
+
 def test_faults_are_found() -> None:
     assert faults_of("train images --out RUN --set head.hidden=8 --backbone vgg16") == []
     assert faults_of("--version") == faults_of("data") == faults_of("COMMAND --help") == []
@@ -120,5 +129,5 @@ def test_a_page_is_read_into_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [step.command for step in run.steps] == ["lobule data scan tissue --out m.csv", "echo $?"]
     assert [step.output for step in run.steps] == ["images 64\n", "0\n"]
     assert page.text[run.steps[0].start : run.steps[0].end] == "images 64\n"
-    assert (file.title, file.body, file.line) == ("mine.yaml", "seed: 1\n", 13)
+    assert (file.title, file.body, file.line) == ("mine.yaml", "seed: 1\n", 14)
     assert not left_out.is_run
