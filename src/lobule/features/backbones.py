@@ -10,7 +10,7 @@ from lobule.errors import ConfigError
 
 __all__ = ["BACKBONES", "STARTER", "STARTER_CHANNELS", "Backbone", "Download", "backbone"]
 
-STARTER_CHANNELS: Final[Mapping[str, int]] = {"texture": 96, "bottleneck": 48, "cells": 256, "last": 64}
+STARTER_CHANNELS: Final[Mapping[str, int]] = {"texture": 96, "bottleneck": 48, "cells": 256, "last": 512}
 """Channels of the convolutions of the starter model's network, first to last."""
 
 _STORAGE: Final = "https://storage.googleapis.com/tensorflow/keras-applications"
@@ -50,6 +50,7 @@ class Backbone:
         options: further arguments of the application.
         truncated: the graph ends at the last of `layers`, before the application's own end.
         input_size: side of the square input in pixels.
+        about: sentences for a model card on where the filters come from; "" where the name says it.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Backbone:
     options: Mapping[str, Any] = field(default_factory=dict)
     truncated: bool = False
     input_size: int = 224
+    about: str = ""
 
     @property
     def last_map(self) -> str:
@@ -244,5 +246,11 @@ STARTER: Final = Backbone(
     layers={"stages": STARTER_CHANNELS["texture"] + STARTER_CHANNELS["cells"], "last": STARTER_CHANNELS["last"]},
     blocks=(("texture",), ("bottleneck", "cells"), ("last",)),
     download=Download("", None),
+    about=(
+        "This backbone has two stages of filters, found without labels in patches of the training images, and one "
+        "linear map, fitted by ridge regression to what a block of an ImageNet network (DenseNet121, not in this "
+        "folder) sees in the same images. For the numbers below it was made anew for every fold, from nothing but the "
+        "images that the fold trains on."
+    ),
 )
 """The backbone of the starter model; not in the registry, as its weights come from nowhere but `lobule.starter`."""
