@@ -38,7 +38,7 @@ def test_lessons_are_what_the_engine_gives_and_are_kept(
 
 def test_a_damaged_record_of_lessons_is_made_again(noise: Manifest, tiny_teacher: EncoderSpec, cache: Path) -> None:
     lessons = lessons_of(noise, tiny_teacher)
-    (kept,) = (cache / "starter").glob("*.npz")
+    (kept,) = (cache / "starter").glob("*.safetensors")
     kept.write_bytes(kept.read_bytes()[:100])
     np.testing.assert_array_equal(lessons_of(noise, tiny_teacher).means, lessons.means)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from lobule.features.engines import open_engine
 from lobule.model.image_source import open_images
@@ -62,7 +63,7 @@ def lessons_of(manifest: Manifest, teacher: EncoderSpec, *, progress: Progress =
         DataError: an image can no longer be decoded.
         WeightsError: the teacher's weights do not fit.
     """
-    kept = cache_folder() / "starter" / f"{teacher.graph_key}-{manifest.digest[:32]}.npz"
+    kept = cache_folder() / "starter" / f"{teacher.graph_key}-{manifest.digest[:32]}.safetensors"
     known = _read(kept)
     if known is not None and len(known.means) == len(manifest):
         return known
@@ -76,17 +77,15 @@ def lessons_of(manifest: Manifest, teacher: EncoderSpec, *, progress: Progress =
         maps.append(_resized(areas))
         progress("teacher", int(rows[-1]) + 1, len(manifest))
     found = Lessons(np.concatenate(maps), np.concatenate(means))
-    content = io.BytesIO()
-    np.savez(content, maps=found.maps, means=found.means)
-    write_atomically(kept, content.getvalue())
+    write_atomically(kept, save({"maps": found.maps, "means": found.means}))
     return found
 
 
 def _read(path: Path) -> Lessons | None:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return Lessons(arrays["maps"], arrays["means"])
-    except (OSError, ValueError, KeyError):
+        tensors = load(path.read_bytes())
+        return Lessons(tensors["maps"], tensors["means"])
+    except (OSError, SafetensorError, KeyError):
         return None
 
 
