@@ -92,7 +92,7 @@ def _read(path: Path) -> Lessons | None:
 def _resized(maps: NDArray[np.float32]) -> NDArray[np.float16]:
     """Return (n, 14, 14, C) means over equal areas of (n, h, w, C)."""
     rows, columns = (_areas(length) for length in maps.shape[1:3])
-    return np.asarray(np.einsum("ah,nhwc,bw->nabc", rows, maps, columns, optimize=True), dtype=np.float16)
+    return np.array(np.einsum("ah,nhwc,bw->nabc", rows, maps, columns, optimize=True), dtype=np.float16, order="C")
 
 
 def _areas(cells: int) -> NDArray[np.float32]:
