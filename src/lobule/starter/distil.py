@@ -123,7 +123,9 @@ def _bottleneck(
     weights, _ = ridge(halved, np.asarray(targets, np.float32), penalty=recipe.bottleneck_penalty)
     predicted = (halved - halved.mean(axis=0)) @ weights
     turned = np.linalg.eigh((predicted.T @ predicted).astype(np.float64))[1][:, ::-1]
-    kernel = weights @ turned[:, : STARTER_CHANNELS["bottleneck"]]
+    kernel = np.zeros((channels, STARTER_CHANNELS["bottleneck"]))
+    found = turned[:, : kernel.shape[1]]  # Fewer than channels where there are fewer images.
+    kernel[:, : found.shape[1]] = weights @ found
     projected = texture @ kernel
     level = projected.mean(axis=(0, 1, 2), dtype=np.float64)
     scale = projected.std(axis=(0, 1, 2), dtype=np.float64) + _SMALLEST_SPREAD
