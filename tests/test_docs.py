@@ -72,7 +72,15 @@ def test_every_backbone_and_manifest_column_is_in_the_manual() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/manual.md", "docs/performance.md", "docs/service.md"],
+    [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "docs/manual.md",
+        "docs/performance.md",
+        "docs/service.md",
+        "docs/starter.md",
+    ],
 )
 def test_links_between_documents_lead_somewhere(name: str) -> None:
     document = _ROOT / name
