@@ -10,7 +10,7 @@ from lobule.assessment import Assessment, score
 from lobule.controls.colour_only import colour_features
 from lobule.controls.logistic import logistic_logits
 from lobule.controls.majority import majority_logits
-from lobule.controls.same_model import fits_by_image, retrained_logits, with_permuted_labels
+from lobule.controls.same_model import Retraining, fits_by_image, retrained_logits, with_permuted_labels
 from lobule.evaluation.decision.decide import decide, decided
 from lobule.features.statistics import statistics_of
 from lobule.model.held_out import held_out_predictions
@@ -102,11 +102,12 @@ def _rivals(
         return [logistic_logits(task, each.values[:1], targets[task], [fit])[0] for each, fit in pairs]
 
     without = [
-        retrained_logits(permuted.frame, each.values, [fit], epochs=epochs, config=config)
+        retrained_logits([Retraining(permuted.frame, [fit])], each.values, epochs=epochs, config=config)[0]
         for each, fit in zip(known, held_out, strict=True)
     ]
     progress("controls", 1, 2)
-    cheating = retrained_logits(frame, features_of[-1].values, by_image, epochs=epochs, config=config)
+    leaking = Retraining(frame, by_image)
+    (cheating,) = retrained_logits([leaking], features_of[-1].values, epochs=epochs, config=config)
     logits = {
         "majority": {task: majority_logits(task, targets[task], held_out) for task in tasks},
         "colour_only": {task: logistic_logits(task, colours, targets[task], held_out) for task in tasks},
