@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,9 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Predict images with a trained model; a file that cannot be used is listed in failures.csv, the rest goes on."""
+    # Before numpy is imported: its idle threads wait busily for a while, in the way of the graph's.
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     from lobule.inference.opening import open_predictor
 
     predictor = open_predictor(model)
