@@ -28,12 +28,14 @@ _ORDER = (
     ("run_folder",),
     ("assessment",),
     ("pipeline", "rescore"),
+    ("starter",),
     ("demo", "doctor"),
+    ("server",),
     ("bench",),
     ("cli",),
 )
 _RANK = {room: rank for rank, rooms in enumerate(_ORDER) for room in rooms}
-_WITHOUT_TRAINING = ("data", "evaluation", "report", "inference")
+_WITHOUT_TRAINING = ("data", "evaluation", "report", "inference", "server")
 _FRAMEWORKS = ("tensorflow", "keras", "jax", "torch")
 
 

@@ -31,7 +31,7 @@ def test_the_tables_tell_what_the_json_tells(lobule: Lobule, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["serve"], "QUESTION serve: unknown; allowed: encode, train, predict"),
+        (["dream"], "QUESTION dream: unknown; allowed: encode, train, predict, serve"),
         (["encode", "--backbone", "none"], "--backbone none: unknown"),
         (["encode", "--images", "0"], "--images 0: allowed are 1 and more"),
         (["predict", "--scale", "--sizes", "1,2"], "--scale: belongs to"),

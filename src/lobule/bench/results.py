@@ -80,7 +80,7 @@ class Result:
     """The answer to one question.
 
     Attributes:
-        question: `encode`, `train`, `predict` or `scale`.
+        question: `encode`, `train`, `predict`, `serve` or `scale`.
         workload: what was measured on, in words, by name: backbone, weights, images.
         series: the quantities.
         ratios: what follows from their medians.

@@ -38,6 +38,12 @@ def _predict() -> _Benchmark:
     return bench_predict
 
 
+def _serve() -> _Benchmark:
+    from lobule.bench.serve import bench_serve
+
+    return bench_serve
+
+
 def _watched(benchmark: _Benchmark, setup: Setup, progress: Progress) -> Result:
     """Run a benchmark and say how quiet the machine was meanwhile."""
     others = Others()
@@ -47,7 +53,12 @@ def _watched(benchmark: _Benchmark, setup: Setup, progress: Progress) -> Result:
     return replace(result, workload={**result.workload, **known})
 
 
-QUESTIONS: Final[Mapping[str, Callable[[], _Benchmark]]] = {"encode": _encode, "train": _train, "predict": _predict}
+QUESTIONS: Final[Mapping[str, Callable[[], _Benchmark]]] = {
+    "encode": _encode,
+    "train": _train,
+    "predict": _predict,
+    "serve": _serve,
+}
 """By name, a function that imports the benchmark."""
 
 

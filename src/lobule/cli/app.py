@@ -18,6 +18,7 @@ from lobule.cli.doctor import doctor
 from lobule.cli.evaluate import evaluate
 from lobule.cli.export import export
 from lobule.cli.predict import predict
+from lobule.cli.serve import serve
 from lobule.cli.train import train
 from lobule.errors import LobuleError
 from lobule.taxonomy import DISCLAIMER
@@ -42,6 +43,7 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(predict)
+app.command()(serve)
 app.command()(export)
 app.command()(bench)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,7 +21,7 @@ __all__ = ["bench"]
 
 def bench(
     question: Annotated[
-        str | None, typer.Argument(help="encode, train or predict; without one: all.", show_default=False)
+        str | None, typer.Argument(help="encode, train, predict or serve; without one: all.", show_default=False)
     ] = None,
     backbone: Annotated[str, typer.Option("--backbone", help="Name in the backbone registry.")] = "vgg16",
     weights: Annotated[str, typer.Option("--weights", help="none (seeded), imagenet or the path of a file.")] = "none",
@@ -35,15 +35,18 @@ def bench(
     sizes: Annotated[
         str | None, typer.Option("--sizes", help="With --scale: numbers of images, such as 1000,4000.")
     ] = None,
+    precision: Annotated[
+        Literal["auto", "f32", "bf16", "int8"], typer.Option("--precision", help="As the setting features.precision.")
+    ] = "auto",
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure speed beside rivals, in turns in one run: files to features, folder to report, image to answer."""
+    """Measure speed beside rivals, in turns in one run: files to features, to a report, to answers, over HTTP."""
     from lobule.bench.run import QUESTIONS, run_benchmarks
     from lobule.bench.setup import Setup
 
     wanted = _sizes(question, sizes, scale=scale)
-    setup = Setup(backbone, weights, data, images, repeats, quick, seed or 0)
+    setup = Setup(backbone, weights, data, images, repeats, quick, seed or 0, precision)
     with shown_progress() as progress:
         report = run_benchmarks(
             setup,

@@ -30,7 +30,7 @@ from typing import TypeVar
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from lobule.data.traits import traits_of
 from lobule.errors import ImageError
@@ -60,11 +60,12 @@ _DECODER_ERRORS = (
 )
 
 
-def decode(source: Path | bytes) -> NDArray[np.uint8]:
+def decode(source: Path | bytes, *, max_pixels: int | None = None) -> NDArray[np.uint8]:
     """Decode one image.
 
     Args:
         source: a file, or the bytes of one.
+        max_pixels: most pixels, where less is wanted than the bomb guard allows; more are refused before decoding.
 
     Returns:
         (height, width, 3) RGB, 0..255.
@@ -72,7 +73,7 @@ def decode(source: Path | bytes) -> NDArray[np.uint8]:
     Raises:
         ImageError: the source cannot be used; the message is the reason, without the path.
     """
-    return _decoded(source, lambda _: None)[0]
+    return _decoded(source, lambda _: None, max_pixels=max_pixels)[0]
 
 
 def inspect(source: Path | bytes) -> tuple[NDArray[np.uint8], dict[str, str]]:
@@ -98,16 +99,18 @@ def pixel_sha256(image: NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
-def _decoded(source: Path | bytes, describe: Callable[[Image.Image], _T]) -> tuple[NDArray[np.uint8], _T]:
+def _decoded(
+    source: Path | bytes, describe: Callable[[Image.Image], _T], *, max_pixels: int | None = None
+) -> tuple[NDArray[np.uint8], _T]:
     try:
         with Image.open(_opened(source), formats=_FORMATS) as image:
-            _refuse_unusable(image)
-            pixels = np.array(_as_rgb(ImageOps.exif_transpose(image)), dtype=np.uint8)
+            _refuse_unusable(image, max_pixels)
+            pixels = np.array(_as_rgb(_upright(image)), dtype=np.uint8)
             return pixels, describe(image)
     except UnidentifiedImageError:
         raise ImageError(f"not an image in a known format ({', '.join(_FORMATS)})") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(_too_large()) from None
+        raise ImageError(_too_large(Image.MAX_IMAGE_PIXELS)) from None
     except _DECODER_ERRORS as error:
         raise ImageError(f"cannot be decoded: {_reason(error)}") from None
 
@@ -128,17 +131,25 @@ def _opened(source: Path | bytes) -> Path | io.BytesIO:
     return io.BytesIO(source) if isinstance(source, bytes) else source
 
 
-def _refuse_unusable(image: Image.Image) -> None:
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and image.width * image.height > limit:
-        raise ImageError(_too_large())
+def _refuse_unusable(image: Image.Image, max_pixels: int | None) -> None:
+    for limit in (max_pixels, Image.MAX_IMAGE_PIXELS):
+        if limit is not None and image.width * image.height > limit:
+            raise ImageError(_too_large(limit))
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":
         raise ImageError(f"holds {frames} frames or pages where one is expected: save the one that is meant by itself")
 
 
-def _too_large() -> str:
-    return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels, the limit for one image: cut it into patches"
+def _too_large(limit: int | None) -> str:
+    return f"more than {limit:,} pixels, the limit for one image: cut it into patches"
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Return the image as a camera meant it; most need no turning, and then no copy."""
+    image.load()
+    if image.getexif().get(ExifTags.Base.Orientation, 1) == 1:
+        return image
+    return ImageOps.exif_transpose(image)
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
@@ -147,7 +158,7 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     if image.mode in _ALPHA_MODES or image.has_transparency_data:
         return _over_white(image)
     if image.mode in _PLAIN_MODES:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     raise ImageError(f"pixels of mode {image.mode} have no defined range: save it as 8-bit RGB")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,19 @@ from numpy.typing import NDArray
 from lobule.errors import VerificationError
 from lobule.features.engines import as_image
 from lobule.features.openvino_runtime import import_openvino
+from lobule.features.turns import in_turns
 
-__all__ = ["OpenVINOEngine", "load_graph"]
+if TYPE_CHECKING:
+    from lobule.features.spec import Precision
+    from lobule.features.turns import Load
+
+__all__ = ["GRAPH_FILES", "INT8_FILES", "OpenVINOEngine", "load_graph", "precisions"]
+
+GRAPH_FILES: Final = ("backbone.xml", "backbone.bin")
+INT8_FILES: Final = ("backbone_int8.xml", "backbone_int8.bin")
+"""Names of a graph in single precision, and of the same in 8-bit integers."""
+
+_Job = TypeVar("_Job")
 
 
 class OpenVINOEngine:
@@ -27,16 +39,18 @@ class OpenVINOEngine:
 
     Args:
         graph: `backbone.xml`, with its `.bin` beside it.
+        precision: of the arithmetic. `bf16` is single precision where the processor has no bf16; `int8` needs a graph
+            that was quantised.
 
     Raises:
         VerificationError: the file is not such a graph.
     """
 
     name = "openvino"
-    precision = "f32"
 
-    def __init__(self, graph: Path) -> None:
+    def __init__(self, graph: Path, *, precision: Precision = "f32") -> None:
         self.graph = Path(graph)
+        self.precision: str = "f32" if precision == "bf16" and "BF16" not in precisions() else precision
         self._idle: deque[Any] = deque()
         shapes = {name: list(output.partial_shape) for name, output in _outputs(self._model).items()}
         self.feature_size = int(shapes["features"][1].get_length())
@@ -46,6 +60,25 @@ class OpenVINOEngine:
         """Yield the (D,) features of each (S, S, 3) RGB image, in order, holding only a few at a time."""
         for request in self._run(images):
             yield _copy(request.get_tensor("features"))
+
+    def stream_loaded(self, jobs: Sequence[_Job], load: Load[_Job]) -> Iterator[NDArray[np.float32]]:
+        """Yield the (images, D) features of what `load` gives for each job, in order.
+
+        As many threads as there are cores load and encode in turns: this, not loading beside the graph's own threads,
+        is what keeps every core at work on one thing.
+        """
+        idle: SimpleQueue[_Slot] = SimpleQueue()
+        for _ in range(_cores()):
+            idle.put(_Slot(self._compiled, self.input_size, self.feature_size))
+
+        def encode(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+            slot = idle.get()
+            try:
+                return slot.run(as_image(image, self.input_size))
+            finally:
+                idle.put(slot)
+
+        return in_turns(jobs, load, encode, threads=_cores())
 
     def encode(self, images: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return the (n, D) features of (S, S, 3) RGB images."""
@@ -108,19 +141,52 @@ class OpenVINOEngine:
         settings = {
             "NUM_STREAMS": _cores(),
             "INFERENCE_NUM_THREADS": _cores(),
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
             "ENABLE_CPU_PINNING": False,
         }
         return ov.Core().compile_model(preparation.build(), "CPU", settings)
 
 
-def load_graph(xml: Path) -> OpenVINOEngine:
+class _Slot:
+    """A request with tensors of its own, made in one thread and used in others.
+
+    OpenVINO's way from an array to a tensor must not be gone for the first time by two threads at once: they wait for
+    each other for ever. So the request is given its arrays beforehand, and threads only write to and read from them.
+    """
+
+    def __init__(self, compiled: Any, size: int, features: int) -> None:
+        ov = import_openvino()
+
+        self._request = compiled.create_infer_request()
+        self._image = np.empty((1, size, size, 3), np.uint8)
+        self._features = np.empty((1, features), np.float32)
+        self._request.set_input_tensor(ov.Tensor(self._image, shared_memory=True))
+        self._request.set_tensor("features", ov.Tensor(self._features, shared_memory=True))
+
+    def run(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the (D,) features of an (S, S, 3) image."""
+        self._image[0] = image
+        self._request.start_async()
+        self._request.wait()
+        row: NDArray[np.float32] = self._features[0]
+        return row.copy()
+
+
+def precisions() -> tuple[str, ...]:
+    """Return the precisions that OpenVINO has fast arithmetic for on this processor, such as `FP32`, `BF16`, `INT8`."""
+    ov = import_openvino()
+
+    known = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return tuple(name for name in known if name in ("FP32", "BF16", "FP16", "INT8"))
+
+
+def load_graph(xml: Path, *, precision: Precision = "f32") -> OpenVINOEngine:
     """Open and compile the graph of a bundle; needs neither Keras nor TensorFlow.
 
     Raises:
         VerificationError: the file is not a graph with the input "image" and the outputs "features" and "map".
     """
-    engine = OpenVINOEngine(xml)
+    engine = OpenVINOEngine(xml, precision=precision)
     engine.compile()
     return engine
 

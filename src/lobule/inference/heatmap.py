@@ -22,7 +22,7 @@ from lobule.taxonomy import LABELS, POSITIVE_LABEL, Task, classes_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["HeatMap", "class_activation", "default_class", "explain", "overlay"]
+__all__ = ["HeatMap", "class_activation", "default_class", "explain", "layer", "overlay"]
 
 _STRONGEST_COLOUR: Final = 0.6
 _VIRIDIS: Final = (
@@ -118,15 +118,38 @@ def overlay(
     if not top:
         return image.copy()
     height, width, _ = image.shape
-    small = Image.fromarray(heat_map.values / np.float32(top))
-    share = np.asarray(small.resize((width, height), Image.Resampling.BICUBIC)).clip(0, 1)
+    share = _share(heat_map, top, height=height, width=width)
     opacity = (strength * share)[..., None]
     return np.asarray((1 - opacity) * image + opacity * _colours(share) + 0.5, dtype=np.uint8)
+
+
+def layer(heat_map: HeatMap, *, height: int, width: int) -> NDArray[np.uint8]:
+    """Return a heat map alone, for a viewer that lays it over the image: at an opacity of 0.6 it looks like `overlay`.
+
+    Args:
+        heat_map: what to show, relative to its own peak.
+        height: of the image, in pixels.
+        width: of the image, in pixels.
+
+    Returns:
+        (height, width, 4) RGBA, 0..255; the alpha falls to 0 with the value.
+    """
+    if not heat_map.peak:
+        return np.zeros((height, width, 4), np.uint8)
+    share = _share(heat_map, heat_map.peak, height=height, width=width)
+    coloured = np.concatenate([_colours(share), 255 * share[..., None]], axis=2)
+    return np.asarray(coloured + 0.5, dtype=np.uint8)
 
 
 def default_class(task: Task, logits: NDArray[np.floating[Any]]) -> str:
     """Return the class to explain where none was named: malignant, or the subtype with the largest logit, of (8,)."""
     return POSITIVE_LABEL if task == "binary" else classes_of(task)[int(np.argmax(logits))]
+
+
+def _share(heat_map: HeatMap, top: float, *, height: int, width: int) -> NDArray[np.float32]:
+    """Return the values over `top`, from 0 to 1, in the size of the image."""
+    small = Image.fromarray(heat_map.values / np.float32(top))
+    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC)).clip(0, 1)
 
 
 def _colours(share: NDArray[np.float32]) -> NDArray[np.float32]:

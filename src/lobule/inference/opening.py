@@ -40,13 +40,14 @@ def open_predictor(model: Path) -> Predictor:
     pool = ThreadPoolExecutor(1, thread_name_prefix="lobule-open")
     try:
         pool.submit(import_openvino)
-        from lobule.model.bundle import locate_bundle, read_bundle, verify_files
+        from lobule.model.bundle import graph_to_run, locate_bundle, read_bundle, verify_files
 
         folder = locate_bundle(model)
         digests = verify_files(folder)
         from lobule.features.openvino_engine import load_graph
 
-        opening = pool.submit(load_graph, folder / "backbone.xml")
+        graph, precision = graph_to_run(folder)
+        opening = pool.submit(load_graph, graph, precision=precision)
     finally:
         pool.shutdown(wait=False)
     from lobule.inference.predictor import Predictor

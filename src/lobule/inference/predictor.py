@@ -223,9 +223,13 @@ class Predictor:
         """
         with self._lock:
             if self._engine is None:
-                opened = self._opening.result() if self._opening else load_graph(self._bundle.graph)
+                opened = self._opening.result() if self._opening else _opened(self._bundle)
                 self._engine, self._opening = _checked(opened, self._bundle), None
             return self._engine
+
+
+def _opened(bundle: Bundle) -> OpenVINOEngine:
+    return load_graph(bundle.running_graph, precision=bundle.record.precision)
 
 
 def _checked(engine: OpenVINOEngine, bundle: Bundle) -> OpenVINOEngine:
