@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +15,6 @@ from lobule.cli.options import AsJson, OptionalModel, model_or_starter
 from lobule.errors import ConfigError
 
 if TYPE_CHECKING:
-    from lobule.evaluation.predictions import Predictions
     from lobule.inference.batch import BatchSummary
     from lobule.inference.predictor import Predictor
 
@@ -35,6 +36,9 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Predict images with a trained model; a file that cannot be used is listed in failures.csv, the rest goes on."""
+    # Before numpy is imported: its idle threads wait busily for a while, in the way of the graph's.
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     from lobule.inference.opening import open_predictor
 
     if resume and out is None:
@@ -66,20 +70,16 @@ def _write(
 def _show(paths: list[Path], predictor: Predictor, heatmaps: Path | None, *, as_json: bool) -> None:
     """Predict into a folder that is gone afterwards, and show what came of it."""
     from lobule.data.failures import read_failures
-    from lobule.evaluation.predictions import Predictions
 
     with tempfile.TemporaryDirectory(prefix="lobule-") as scratch:
         summary = _run(paths, predictor, Path(scratch) / "predictions.csv", heatmaps, resume=False)
-        predictions = Predictions.read(summary.out)
+        rows = _rows(summary.out)
         failures = read_failures(summary.failures) if summary.failures else ()
     if as_json:
-        show_json({"model_id": predictor.bundle.record.model_id, "predictions": _rows(predictions)})
+        show_json({"model_id": predictor.bundle.record.model_id, "predictions": rows})
     else:
         columns = ("image", "verdict", "P(malignant)", "subtype", "reason")
-        shown = [
-            [f"{value:.3f}" if isinstance(value, float) else value for value in row.values()]
-            for row in _rows(predictions)
-        ]
+        shown = [[f"{value:.3f}" if isinstance(value, float) else value for value in row.values()] for row in rows]
         show_table("Predictions", columns, shown)
         disclaim()
     for failure in failures:
@@ -95,6 +95,10 @@ def _run(paths: list[Path], predictor: Predictor, out: Path, heatmaps: Path | No
         return predict_paths(paths, predictor, out, heatmaps=heatmaps, resume=resume, progress=progress)
 
 
-def _rows(predictions: Predictions) -> list[dict[str, str | float]]:
-    frame = predictions.frame[list(_SHOWN)]
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+def _rows(file: Path) -> list[dict[str, str | float]]:
+    """Read what is shown; without pandas, which takes longer to import than an image to answer."""
+    with file.open(encoding="utf-8", newline="") as stream:
+        return [
+            {name: float(row[name]) if name == "prob_malignant" else row[name] for name in _SHOWN}
+            for row in csv.DictReader(stream)
+        ]
