@@ -96,7 +96,7 @@ def test_the_rooms_in_the_architecture_are_the_rooms_there_are() -> None:
     modules = {path.stem for path in source.glob("*.py") if not path.stem.startswith("__")}
     assert (
         set(re.findall(r"`([a-z_]+)/`", table))
-        - {"checklists", "decision", "docs", "page", "phantom", "sections", "templates"}
+        - {"bundle", "checklists", "decision", "docs", "page", "phantom", "sections", "templates"}
         == rooms
     )
     assert modules <= set(re.findall(r"`([a-z_]+)`", table))
