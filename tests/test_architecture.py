@@ -28,6 +28,7 @@ _ORDER = (
     ("run_folder",),
     ("assessment",),
     ("pipeline", "rescore"),
+    ("starter",),
     ("demo", "doctor"),
     ("server",),
     ("bench",),

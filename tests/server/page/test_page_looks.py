@@ -93,6 +93,7 @@ def test_everything_can_be_done_with_the_keyboard_alone(visit: Visit, few: list[
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the images")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
     page.keyboard.press("Tab")
     with page.expect_file_chooser() as opened:
         page.keyboard.press("Enter")
