@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 __all__ = ["import_openvino"]
 
 _TOOLS = "openvino.tools.ovc"
@@ -31,6 +33,9 @@ def import_openvino() -> ModuleType:
                 import openvino
             if not hasattr(openvino, "convert_model"):
                 openvino.convert_model = _convert_model
+            # Two threads that go the way from an array to a tensor for the first time at once wait for each other for
+            # ever: it is gone once here, where nobody else is.
+            openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
     return openvino  # type: ignore[no-any-return]
 
 
