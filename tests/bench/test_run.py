@@ -10,14 +10,14 @@ from lobule.errors import ConfigError
 
 
 def test_every_question_has_a_benchmark() -> None:
-    assert list(QUESTIONS) == ["encode", "train", "predict"]
+    assert list(QUESTIONS) == ["encode", "train", "predict", "serve"]
     for name, load in QUESTIONS.items():
         assert load().__name__ == f"bench_{name}"  # type: ignore[attr-defined]
 
 
 def test_an_unknown_question_is_refused_before_anything_is_measured() -> None:
-    with pytest.raises(ConfigError, match="QUESTION serve: unknown; allowed: encode, train, predict"):
-        run_benchmarks(Setup(), ["encode", "serve"])
+    with pytest.raises(ConfigError, match="QUESTION slide: unknown; allowed: encode, train, predict, serve"):
+        run_benchmarks(Setup(), ["encode", "slide"])
 
 
 @pytest.mark.keras
