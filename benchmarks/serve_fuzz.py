@@ -30,7 +30,7 @@ def main() -> int:
     given = options.parse_args()
     statuses: Counter[int] = Counter()
     wrong: list[str] = []
-    slowest = 0.0
+    slowest = (0.0, "")
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch, lobule_serve(Path(scratch), given.model) as running:
         print(f"MiB at the start: {running.resident_bytes() / 2**20:.0f}")
@@ -45,7 +45,9 @@ def main() -> int:
         errors = running.log.read_text().count('"level": "error"')
     print(f"{sum(statuses.values())} requests in {time.monotonic() - begun:.0f} s")
     print(f"answers by status (0: closed without one): {dict(sorted(statuses.items()))}")
-    print(f"slowest answer: {slowest:.1f} s; errors in the log: {errors}; serving afterwards: {alive}")
+    print(
+        f"slowest answer: {slowest[0]:.1f} s ({slowest[1]}); errors in the log: {errors}; serving afterwards: {alive}"
+    )
     print(f"answered wrongly: {wrong or 'none'}")
     return 0 if alive and not wrong and not errors else 1
 

@@ -14,7 +14,7 @@ import lobule
 
 _SOURCE = Path(lobule.__file__).parent
 _ORDER = (
-    ("errors", "taxonomy", "progress"),
+    ("errors", "taxonomy", "view_names", "progress"),
     ("provenance", "threshold_rule"),
     ("config",),
     ("data",),
@@ -28,6 +28,7 @@ _ORDER = (
     ("run_folder",),
     ("assessment",),
     ("pipeline", "rescore"),
+    ("starter",),
     ("demo", "doctor"),
     ("server",),
     ("bench",),

@@ -6,6 +6,7 @@
     lobule.split(manifest)                               folds and a holdout that no case crosses
     lobule.compare("run", "other")                       two models, case by case
     model = lobule.load("run")                           a trained model, without any training framework
+    model = lobule.load()                                the starter model that comes with the package
     model.predict("image.png"), model.heatmap("image.png")
 
 What a name stands for is imported when the name is first used, so that `import lobule` is quick.
@@ -57,16 +58,20 @@ _MODULE_OF = {
 }
 
 
-def load(model: Path | str) -> Predictor:
+def load(model: Path | str | None = None) -> Predictor:
     """Open a trained model, from a run folder or a bundle.
+
+    Args:
+        model: the folder; None: the starter model that comes with the package, whose numbers are in docs/starter.md.
 
     Raises:
         ConfigError: `model` is neither.
         VerificationError: the bundle is not what it claims to be.
     """
     from lobule.inference.predictor import Predictor
+    from lobule.starter import starter_bundle
 
-    return Predictor(model)
+    return Predictor(starter_bundle() if model is None else model)
 
 
 def __getattr__(name: str) -> Any:

@@ -25,6 +25,8 @@ _DISTRIBUTION = {
 }
 _EXTRAS = {
     "train": ("keras", "tensorflow"),
+    "int8": ("nncf",),
+    "data": ("gdown", "py7zr", "requests"),
     "serve": ("fastapi", "uvicorn", "python_multipart", "prometheus_client"),
 }
 _GIB = 2**30
@@ -53,7 +55,7 @@ def examine() -> list[Check]:
     """Look at the machine; nothing heavy is imported and nothing is changed."""
     checks = [_python(), *(_package(name, extra="") for name in _NEEDED)]
     checks += [_package(name, extra=extra) for extra, names in _EXTRAS.items() for name in names]
-    return [*checks, _engines(), _weights(), _writable("cache", cache_folder()), _space(cache_folder())]
+    return [*checks, _engines(), _precision(), _weights(), _writable("cache", cache_folder()), _space(cache_folder())]
 
 
 def _python() -> Check:
@@ -81,6 +83,19 @@ def _engines() -> Check:
     from lobule.features.keras_runtime import keras_backend
 
     return Check("keras backend", True, False, keras_backend())
+
+
+def _precision() -> Check:
+    """Tell what `features.precision: auto` can mean here, and which gates were measured with this cache."""
+    if util.find_spec("openvino") is None:
+        return Check("precision", True, False, "not known without openvino")
+    from lobule.features.openvino_engine import precisions
+    from lobule.features.parity import measured_parities
+
+    known = precisions()
+    meaning = "bf16 where it keeps the features, else f32" if "BF16" in known else "f32 (this processor has no bf16)"
+    measured = [f"{parity}: {'kept' if parity.is_kept else 'refused'}" for parity in measured_parities()]
+    return Check("precision", True, False, "; ".join([f"{', '.join(known)}; auto means {meaning}", *measured]))
 
 
 def _weights() -> Check:

@@ -4,6 +4,7 @@
     ├── ConfigError             a setting or argument is not allowed
     ├── DataError               a data set cannot be used
     │   ├── ImageError          one file cannot be used as an image
+    │   ├── StorageError        the disk has no room, or cannot be written to
     │   └── SplitError          the cases cannot be divided as asked
     │       └── LeakageError    a case stands on both sides of a split (exit code 3)
     ├── MissingExtraError       an optional dependency is not installed
@@ -25,6 +26,7 @@ __all__ = [
     "MissingExtraError",
     "RunError",
     "SplitError",
+    "StorageError",
     "VerificationError",
     "WeightsError",
 ]
@@ -46,6 +48,10 @@ class DataError(LobuleError):
 
 class ImageError(DataError):
     """One file cannot be used as an image; the message is the reason, without the path."""
+
+
+class StorageError(DataError):
+    """The disk has no room, or cannot be written to."""
 
 
 class SplitError(DataError):

@@ -18,6 +18,7 @@ from lobule.errors import LeakageError, RunError, SplitError
 from lobule.evaluation.columns import HISTORY_COLUMNS
 from lobule.evaluation.metrics import Metrics
 from lobule.features.extract import extract_spec
+from lobule.features.precision import settle
 from lobule.features.spec import encoder_spec
 from lobule.inference.gallery import Lens, gallery_of
 from lobule.model.plan import plan_fits
@@ -41,7 +42,17 @@ if TYPE_CHECKING:
     from lobule.model.plan import Fit
     from lobule.model.stages import Trained
 
-__all__ = ["Run", "recorded_data", "train"]
+__all__ = [
+    "Material",
+    "Run",
+    "gather",
+    "recorded_data",
+    "refuse_nesting",
+    "train",
+    "write_assessment",
+    "write_material",
+    "write_page",
+]
 
 
 @dataclass(frozen=True)
@@ -62,8 +73,17 @@ class Run:
 
 
 @dataclass(frozen=True, eq=False)
-class _Material:
-    """What is trained on: the images that are left after the audit's policy, and how they are divided."""
+class Material:
+    """What is trained on: the images that are left after the audit's policy, and how they are divided.
+
+    Attributes:
+        manifest: the images that are left.
+        failures: files that could not be used.
+        audit: what was found before the policy.
+        split: folds and holdout.
+        fits: the trainings that follow from the split.
+        is_synthetic: whether the images were drawn by a program.
+    """
 
     manifest: Manifest
     failures: tuple[Failure, ...]
@@ -71,6 +91,11 @@ class _Material:
     split: Split
     fits: Sequence[Fit]
     is_synthetic: bool
+
+    @property
+    def seen(self) -> Manifest:
+        """The training part of the holdout: what a quantised backbone may see."""
+        return self.manifest.select(self.split.train)
 
 
 def train(
@@ -101,14 +126,16 @@ def train(
     """
     data, out, config = Path(data), Path(out), config or Config()
     split_file = Path(split_file) if split_file else None
-    _refuse_nesting(data, out)
+    refuse_nesting(data, out)
     folder = RunFolder.open(out, _arguments(data, config, split_file), command=command)
     if folder.is_done:
         return Run(out, Metrics.read(out / "metrics.json"), int(folder.record["n_failures"]), was_done=True)
     with folder.timed("data"):
-        material = _gather(data, config, split_file, progress)
+        material = gather(data, config, split_file, progress)
         encoder = encoder_spec(config.features, seed=config.seed)
-        _write_material(folder, material, config)
+        write_material(folder, material, config)
+        encoder = settle(encoder, config.features, material.seen, seed=config.seed, progress=progress)
+        folder.note(precision=encoder.precision)
     with folder.timed("features"):
         features = extract_spec(material.manifest, encoder, views=config.features.views, progress=progress)
     with folder.timed("training"):
@@ -127,7 +154,7 @@ def train(
             run_id=folder.run_id,
             progress=progress,
         )
-        _write_assessment(folder, trained, assessed)
+        write_assessment(folder, trained, assessed)
     with folder.timed("model"):
         ship(
             folder.path / "model",
@@ -142,7 +169,7 @@ def train(
             data=summarise(material.manifest, group_by=material.split.group_by, synthetic=material.is_synthetic),
         )
     with folder.timed("report"):
-        _report(folder, material, trained, assessed, config)
+        write_page(folder, material, trained, assessed, config)
         progress("report", 1, 1)
     folder.finish()
     return Run(out, assessed.metrics, len(material.failures), was_done=False)
@@ -156,14 +183,28 @@ def _arguments(data: Path, config: Config, split_file: Path | None) -> dict[str,
     }
 
 
-def _refuse_nesting(data: Path, out: Path) -> None:
-    """A run's own figures must not become images of its data."""
+def refuse_nesting(data: Path, out: Path) -> None:
+    """Refuse a run folder inside the folder of images: a run's own figures must not become images of its data.
+
+    Raises:
+        RunError: it lies there.
+    """
     if data.is_dir() and out.resolve().is_relative_to(data.resolve()):
         raise RunError(f"--out {out}: lies inside the folder of the images, {data}; name a folder outside it.")
 
 
-def _gather(data: Path, config: Config, split_file: Path | None, progress: Progress) -> _Material:
-    """Scan, audit, clean and divide."""
+def gather(data: Path, config: Config, split_file: Path | None, progress: Progress) -> Material:
+    """Scan, audit, clean and divide.
+
+    Args:
+        data: folder of images, manifest or CSV.
+        config: settings.
+        split_file: split to use instead of drawing one.
+        progress: told about every stage.
+
+    Raises:
+        LobuleError: the data cannot be used, or cannot be divided.
+    """
     scanned = scan(data, settings=config.data, progress=progress)
     if (scanned.manifest.frame["pixel_sha256"] == "").any():
         raise RunError(
@@ -176,7 +217,7 @@ def _gather(data: Path, config: Config, split_file: Path | None, progress: Progr
     else:
         divided = split(manifest, config.data, seed=config.seed, policy=found.policy)
     fits = plan_fits(divided.fold_of(manifest), divided.is_validation(manifest))
-    return _Material(manifest, scanned.failures, found, divided, fits, is_phantom(data))
+    return Material(manifest, scanned.failures, found, divided, fits, is_phantom(data))
 
 
 def _read_split(path: Path, scanned: Manifest, cleaned: Manifest, config: Config, *, policy: str) -> Split:
@@ -191,7 +232,7 @@ def _read_split(path: Path, scanned: Manifest, cleaned: Manifest, config: Config
     return divided
 
 
-def _write_material(folder: RunFolder, material: _Material, config: Config) -> None:
+def write_material(folder: RunFolder, material: Material, config: Config) -> None:
     """Write what the run stands on; data that have changed since an earlier start are refused before that."""
     folder.note(dataset_sha256=material.manifest.digest, n_failures=len(material.failures))
     write_atomically(folder.path / "config.yaml", config.to_yaml())
@@ -202,7 +243,7 @@ def _write_material(folder: RunFolder, material: _Material, config: Config) -> N
     material.split.write(folder.path / "split.json", material.manifest)
 
 
-def _write_assessment(folder: RunFolder, trained: Trained, assessed: Assessment) -> None:
+def write_assessment(folder: RunFolder, trained: Trained, assessed: Assessment) -> None:
     """Write predictions, curves and metrics; those of the rivals too, so that all can be scored again."""
     assessed.predictions.write(folder.path / "predictions.csv")
     for name, rival in assessed.rivals.items():
@@ -220,9 +261,9 @@ def _history(history: pd.DataFrame) -> pd.DataFrame:
     return shown.assign(fold=shown["fold"].where(shown["fold"] >= 0).astype("Int64"))[list(HISTORY_COLUMNS)]
 
 
-def _report(
+def write_page(
     folder: RunFolder,
-    material: _Material,
+    material: Material,
     trained: Trained,
     assessed: Assessment,
     config: Config,

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import sys
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +67,8 @@ def cache_folder() -> Path:
 
 def environment() -> dict[str, Any]:
     """Return versions and hardware as a JSON value: python, platform, packages, processor, cores."""
+    import platform
+
     return {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
@@ -79,6 +79,8 @@ def environment() -> dict[str, Any]:
 
 
 def _version_of(package: str) -> str | None:
+    from importlib import metadata
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -86,6 +88,8 @@ def _version_of(package: str) -> str | None:
 
 
 def _processor() -> str:
+    import platform
+
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

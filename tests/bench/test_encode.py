@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,17 @@ def test_rates_are_positive_and_ratios_follow_from_them(tiny: Setup) -> None:
     assert result.workload["images"].startswith("8 images: 4 140x92 PNG, 4 224x224 PNG")
     assert result.workload["weights"].startswith("none")
     assert cache_folder() == cache
+
+
+@pytest.mark.skipif(importlib.util.find_spec("nncf") is None, reason="the extra int8 is not installed")
+def test_int8_is_measured_with_its_parity(tiny: Setup) -> None:
+    result = bench_encode(replace(tiny, precision="int8"))
+    assert result.workload["engine"] == "openvino, int8"
+    assert any("tiny in int8: lowest cosine" in note and "calibration with 6" in note for note in result.notes)
+    ratios = {ratio.name: ratio.value for ratio in result.ratios}
+    assert ratios["encode_vs_keras_predict"] > 0
+    assert "engine_vs_matmul_peak" not in ratios
+    assert any("engine_vs_matmul_peak: not measured in int8" in note for note in result.notes)
 
 
 def test_what_is_not_installed_is_named_with_the_line_that_brings_it(tiny: Setup, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from lobule.bench.machine import Others, cores, machine, precisions
+from lobule.bench.machine import Others, cores, machine
+from lobule.features.openvino_engine import precisions
 
 
 def test_the_machine_is_a_json_value_with_what_counts() -> None:

@@ -92,3 +92,15 @@ def test_prediction_imports_no_training_framework(bundle: Path, tmp_path: Path) 
     }
     assert {"numpy", "openvino"} <= imported
     assert not imported & {"tensorflow", "keras", "jax", "torch", "sklearn"}
+
+
+def test_one_image_is_answered_without_heavy_imports(bundle: Path, tmp_path: Path) -> None:
+    paint(tmp_path / "one.png", 1)
+    command = [sys.executable, "-X", "importtime", "-m", "lobule", "predict", str(tmp_path / "one.png")]
+    command += ["--model", str(bundle), "--out", str(tmp_path / "p.csv")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    imported = {line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if "import time:" in line}
+    assert {"numpy", "openvino", "lobule.inference.batch"} <= imported
+    heavy = {"pandas", "scipy", "sklearn", "matplotlib", "rich.table", "yaml", "ssl", "lobule.config"}
+    heavy |= {"openvino.tools.ovc.convert", "openvino_telemetry", "PIL.PdfImagePlugin", "tensorflow", "keras"}
+    assert not imported & heavy

@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from lobule.config import load_config
 from lobule.controls.magnifications import leave_one_magnification_out
-from lobule.controls.same_model import retrained_logits
+from lobule.controls.same_model import Retraining, retrained_logits
 from lobule.data.manifest import Manifest
 from lobule.model.plan import targets_of
 from tests.controls.simulated import simulated
@@ -30,8 +30,9 @@ def test_a_magnification_that_speaks_another_language_is_only_known_to_those_who
         assert roc_auc_score(label[there], tested.beside) > 0.9
         assert roc_auc_score(label[there], tested.without) < 0.75
     folds = data.fits[:3]
-    alone = retrained_logits(data.manifest.frame, values, folds, epochs={"binary": 20}, config=_CONFIG)["binary"]
-    assert roc_auc_score(label[folds[0].validation], alone[0][:, 0]) > 0.9
+    retraining = Retraining(data.manifest.frame, folds)
+    (alone,) = retrained_logits([retraining], values, epochs={"binary": 20}, config=_CONFIG)
+    assert roc_auc_score(label[folds[0].validation], alone["binary"][0][:, 0]) > 0.9
 
 
 def test_a_magnification_of_few_cases_and_an_unknown_one_are_left_out() -> None:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from lobule.config import Config, load_config
-from lobule.controls.same_model import fits_by_image, retrained_logits, with_permuted_labels
+from lobule.controls.same_model import Retraining, fits_by_image, retrained_logits, with_permuted_labels
 from lobule.data.manifest import Manifest
 from lobule.model.plan import Fit, targets_of
+from lobule.taxonomy import Task
 from tests.controls.simulated import Simulated, simulated
 
 _HEAD = {"hidden": 32, "members": 2, "batch_size": 64, "learning_rate": 0.01, "l2": 0.001, "input_dropout": 0}
@@ -27,11 +28,10 @@ def _config(seed: int = 0) -> Config:
 def _auroc(data: Simulated, manifest: Manifest, fits: list[Fit], *, seed: int = 0) -> float:
     """Return the AUROC over all images that some fold held out."""
     folds = [fit for fit in fits if fit.protocol == "folds"]
-    found = retrained_logits(manifest.frame, data.features.values, folds, epochs={"binary": 30}, config=_config(seed))[
-        "binary"
-    ]
+    retraining = Retraining(manifest.frame, folds)
+    (found,) = retrained_logits([retraining], data.features.values, epochs={"binary": 30}, config=_config(seed))
     logits = np.empty(len(manifest))
-    for fit, of_fit in zip(folds, found, strict=True):
+    for fit, of_fit in zip(folds, found["binary"], strict=True):
         logits[fit.validation] = of_fit[:, 0]
     return float(roc_auc_score(targets_of(manifest.frame, "binary"), logits))
 
@@ -88,7 +88,8 @@ def test_a_task_that_cannot_be_trained_predicts_nothing() -> None:
     data = simulated(cases=24, each=2)
     frame = data.manifest.frame.assign(subtype="")
     fits = data.fits[:1]
-    found = retrained_logits(frame, data.features.values, fits, epochs={"binary": 1, "subtype": 1}, config=_config())
+    epochs: dict[Task, int] = {"binary": 1, "subtype": 1}
+    (found,) = retrained_logits([Retraining(frame, fits)], data.features.values, epochs=epochs, config=_config())
     assert np.isnan(found["subtype"][0]).all()
     assert found["subtype"][0].shape == (fits[0].validation.sum(), 8)
     assert np.isfinite(found["binary"][0]).all()

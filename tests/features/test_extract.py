@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from lobule.data.images import decode
 from lobule.data.manifest import Manifest
 from lobule.errors import DataError
 from lobule.features import extract as extraction
-from lobule.features.engines import open_engine
+from lobule.features.engines import Engine, open_engine
 from lobule.features.extract import extract
 from lobule.features.spec import EncoderSpec
 from lobule.features.views import apply_view
@@ -150,6 +151,24 @@ def test_a_killed_extraction_is_finished_with_the_same_bits(
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "graphs").symlink_to(graphs)
     np.testing.assert_array_equal(resumed.values, extract(manifest, tiny_settings, seed=0).values)
+
+
+def test_loading_starts_while_the_engine_is_being_opened(
+    tiny_settings: FeatureSettings, manifest_of: ManifestOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+
+    def noting(path: Path) -> np.ndarray:
+        begun.set()
+        return decode(path)
+
+    def opening(spec: EncoderSpec) -> Engine:
+        assert begun.wait(20), "nothing was decoded meanwhile"
+        return open_engine(spec)
+
+    monkeypatch.setattr(extraction, "decode", noting)
+    monkeypatch.setattr(extraction, "open_engine", opening)
+    assert np.isfinite(extract(manifest_of(5), tiny_settings, seed=0).values).all()
 
 
 def _must_not_be_called(*_: object, **__: object) -> None:

@@ -7,11 +7,19 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lobule.errors import ConfigError
-from lobule.features.views import VIEWS, apply_view, undo_view_on_map
+from lobule.features.views import VIEWS, apply_view, apply_views, undo_view_on_map
 from tests.features.conftest import noise
 
 TURNS = [view for view in VIEWS if not view.startswith("crop")]
 CROPS = [view for view in VIEWS if view.startswith("crop")]
+
+
+@pytest.mark.parametrize("shape", [(45, 70), (32, 32), (1, 90)])
+def test_several_views_are_those_that_are_made_one_by_one(shape: tuple[int, int]) -> None:
+    image = noise(*shape, seed=4)
+    for views in (VIEWS, tuple(CROPS), ("flip_vertical",), ()):
+        for ours, alone in zip(apply_views(image, views, size=32), views, strict=True):
+            np.testing.assert_array_equal(ours, apply_view(image, alone, size=32))
 
 
 @given(view=st.sampled_from(VIEWS), height=st.integers(1, 90), width=st.integers(1, 90), seed=st.integers(0, 9))

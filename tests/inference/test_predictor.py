@@ -168,6 +168,32 @@ def test_many_threads_get_the_answers_of_one(predictor: Predictor, bundle_folder
         np.testing.assert_array_equal(heat_map.values, predictor.heatmap(image).values)
 
 
+def test_streams_predictions_and_heat_maps_at_once_are_as_one_after_the_other(bundle_folder: Path) -> None:
+    images = [noise(seed) for seed in range(6)]
+    alone = Predictor(bundle_folder)
+    expected = alone.predict(images).frame
+    maps = [alone.heatmap(image).values for image in images]
+    together = Predictor(bundle_folder)  # No thread has opened the graph yet.
+    start = threading.Barrier(9)
+
+    def answer(worker: int) -> list[object]:
+        start.wait()
+        if worker % 3 == 0:
+            return [together.predict(images).frame.equals(expected) for _ in range(4)]
+        if worker % 3 == 1:
+            single = [together.predict(image).frame["logit_malignant"][0] for image in images]
+            return [value == wanted for value, wanted in zip(single, expected["logit_malignant"], strict=True)]
+        heat = [together.heatmap(image).values for image in images]
+        stopped = together.stream([lambda image=image: image for image in images])  # type: ignore[misc]
+        next(stopped)
+        stopped.close()  # Its requests go back to where others take them from.
+        return [np.array_equal(value, wanted) for value, wanted in zip(heat, maps, strict=True)]
+
+    with ThreadPoolExecutor(9) as pool:
+        results = list(pool.map(answer, range(9)))
+    assert all(all(result) for result in results)
+
+
 def test_heat_maps_explain_the_undistorted_view(predictor: Predictor, bundle_folder: Path) -> None:
     bundle, image = open_bundle(bundle_folder), noise(6)
     features = load_graph(bundle.graph).encode([apply_view(image, "identity", size=32)])

@@ -8,7 +8,7 @@ import pytest
 
 from lobule.config import HeadSettings
 from lobule.evaluation.columns import HISTORY_COLUMNS
-from lobule.model.fit import TrainedTask, choose_epochs, mean_logits, train_for, train_task
+from lobule.model.fit import TrainedTask, Training, choose_epochs, mean_logits, train_for, train_task, train_tasks
 from lobule.model.head import Head
 from lobule.model.parallel_heads import ParallelHeads, TaskData
 from lobule.model.plan import Fit, plan_fits
@@ -132,9 +132,28 @@ def test_a_fixed_number_of_epochs_gives_the_heads_of_that_epoch() -> None:
     data, fits = _data("binary"), plan_fits(_FOLD_OF, _FOLD_OF == 0)
     watched: dict[int, list[Head]] = {}
     train_task(data, fits, _SETTINGS, seed=0, on_epoch=watched.__setitem__)
-    for head, expected in zip(train_for(data, fits, _SETTINGS, epochs=3, seed=0), watched[3], strict=True):
+    (heads,) = train_for([Training(data, fits, epochs=3)], _SETTINGS, seed=0)
+    for head, expected in zip(heads, watched[3], strict=True):
         np.testing.assert_array_equal(head.hidden_kernel, expected.hidden_kernel)
         np.testing.assert_array_equal(head.output_bias, expected.output_bias)
+
+
+def test_tasks_that_are_trained_side_by_side_are_trained_as_alone() -> None:
+    tasks, fits = [_data("binary"), _data("subtype", seed=1)], plan_fits(_FOLD_OF, _FOLD_OF == 0)
+    told: list[tuple[str, int, int]] = []
+    beside = train_tasks(tasks, fits, _SETTINGS, seed=0, progress=lambda *state: told.append(state))
+    assert told == [(f"train {data.task} heads", epoch, 6) for epoch in range(1, 7) for data in tasks]
+    for data, result in zip(tasks, beside, strict=True):
+        pd.testing.assert_frame_equal(result.history, train_task(data, fits, _SETTINGS, seed=0).history)
+
+
+def test_trainings_side_by_side_are_trained_as_alone() -> None:
+    fits = plan_fits(_FOLD_OF, _FOLD_OF == 0)
+    trainings = [Training(_data("subtype", seed=seed), fits, epochs=2 + seed) for seed in range(3)]
+    beside = train_for(trainings, _SETTINGS, seed=0)
+    for training, heads in zip(trainings, beside, strict=True):
+        (alone,) = train_for([training], _SETTINGS, seed=0)
+        assert all(np.array_equal(one.hidden_kernel, two.hidden_kernel) for one, two in zip(heads, alone, strict=True))
 
 
 def _history(best: list[int], epochs: int = 6) -> pd.DataFrame:

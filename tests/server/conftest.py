@@ -22,8 +22,6 @@ from tests.inference.conftest import noise
 from tests.model.tiny_bundle import INPUT_SIZE, write_graph, write_tiny_bundle
 from tests.server.processes import Running, lobule_serve
 
-pytest.importorskip("fastapi")
-
 
 def png(seed: int = 0, *, height: int = 46, width: int = 70) -> bytes:
     """Return noise that the model accepts, as a file."""

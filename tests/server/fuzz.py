@@ -45,12 +45,12 @@ class Outcomes:
     Attributes:
         statuses: answers by status; 0 where the server closed without one.
         wrong: attacks that were answered with 500 or with an error that is no problem, by name.
-        slowest: seconds of the slowest answer to a client that was not slow itself.
+        slowest: seconds of the slowest answer to a client that was not slow itself, and its attack.
     """
 
     statuses: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
-    slowest: float = 0.0
+    slowest: tuple[float, str] = (0.0, "")
 
 
 def attack(port: int, *, count: int, seed: int, at_once: int = 8) -> Outcomes:
@@ -59,7 +59,8 @@ def attack(port: int, *, count: int, seed: int, at_once: int = 8) -> Outcomes:
     with ThreadPoolExecutor(at_once) as pool:
         for name, status, told, seconds in pool.map(lambda number: _one(port, seed, number), range(count)):
             outcomes.statuses[status] += 1
-            outcomes.slowest = max(outcomes.slowest, 0.0 if name.startswith("slow") else seconds)
+            if not name.startswith("slow"):
+                outcomes.slowest = max(outcomes.slowest, (seconds, name))
             if status == 500 or (status >= 400 and not told):
                 outcomes.wrong.append(f"{name}: {status}")
     return outcomes

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from lobule.bench.clock import seconds_of
+from lobule.features.openvino_runtime import import_openvino
 
 __all__ = ["PEAK_SIDE", "multiply_accumulates", "product_peak"]
 
@@ -49,7 +50,7 @@ def product_peak(precision: str, *, side: int = PEAK_SIDE) -> Callable[[], float
     Returns:
         The function; it returns multiply-accumulates a second.
     """
-    import openvino as ov
+    ov = import_openvino()
     from openvino import opset13 as ops
 
     generator = np.random.default_rng(0)

@@ -14,7 +14,7 @@ import numpy as np
 
 from lobule.bench.arithmetic import PEAK_SIDE, multiply_accumulates, product_peak
 from lobule.bench.clock import alternately, seconds_of
-from lobule.bench.machine import cores, precisions
+from lobule.bench.machine import cores
 from lobule.bench.results import Ratio, Result, Series, Skipped
 from lobule.bench.rivals import Rival, encoding_rivals
 from lobule.bench.setup import Setup, fresh_cache
@@ -22,7 +22,10 @@ from lobule.bench.workload import Workload, prepare, squashed_arrays, workload_o
 from lobule.data.images import decode
 from lobule.features.build import build_spec
 from lobule.features.engines import Engine, open_engine
-from lobule.features.extract import extract
+from lobule.features.extract import extract_spec
+from lobule.features.openvino_engine import precisions
+from lobule.features.parity import measured_parities
+from lobule.features.precision import settle
 from lobule.features.spec import EncoderSpec, encoder_spec
 from lobule.progress import Progress, silent
 from lobule.provenance import cache_folder
@@ -73,7 +76,7 @@ def bench_encode(setup: Setup, *, progress: Progress = silent) -> Result:
         bench = _prepared(setup, spec, scratch, progress)
         values = _measured(bench, progress)
         png = _decode_seconds(bench.workload)
-    return _result(bench, values, graph_seconds=written, png_seconds=png)
+        return _result(bench, values, graph_seconds=written, png_seconds=png)
 
 
 def _prepared(setup: Setup, spec: EncoderSpec, scratch: Path, progress: Progress) -> _Bench:
@@ -81,10 +84,11 @@ def _prepared(setup: Setup, spec: EncoderSpec, scratch: Path, progress: Progress
     macs = multiply_accumulates(model)
     images = setup.count(int(np.clip(_WORK / max(macs, 1), _FEWEST, _MOST)), quick=8)
     workload = workload_of(setup, scratch, images=images, progress=progress)
+    spec = settle(spec, setup.features, workload.manifest, seed=setup.seed, progress=progress)
     engine = open_engine(spec)
     pixels = squashed_arrays(workload.manifest.paths, engine.input_size)
     contenders = {
-        "encode": lambda: len(pixels) / _encode_seconds(workload, setup),
+        "encode": lambda: len(pixels) / _encode_seconds(workload, spec),
         "engine": lambda: len(pixels) / seconds_of(lambda: engine.encode(pixels)),
         "engine_open": lambda: seconds_of(lambda: open_engine(spec).encode(pixels[:1])),
         "prepare": lambda: _prepare_core_seconds(workload, engine.input_size),
@@ -111,10 +115,10 @@ def _rate(rival: Rival, images: int) -> float:
     return images / rival.seconds()
 
 
-def _encode_seconds(workload: Workload, setup: Setup) -> float:
+def _encode_seconds(workload: Workload, spec: EncoderSpec) -> float:
     """Return the seconds from files to features in an empty store; the graph is there, the engine is opened anew."""
     shutil.rmtree(cache_folder() / "features", ignore_errors=True)
-    return seconds_of(lambda: extract(workload.manifest, setup.features, seed=setup.seed))
+    return seconds_of(lambda: extract_spec(workload.manifest, spec, views=("identity",)))
 
 
 def _prepare_core_seconds(workload: Workload, size: int) -> float:
@@ -185,6 +189,7 @@ def _ratios(bench: _Bench, medians: dict[str, float]) -> list[Ratio]:
 
 def _notes(bench: _Bench) -> tuple[str, ...]:
     notes = [
+        *map(str, measured_parities()),
         "encode: files to features in an empty store, opening the engine included; the graph had been written before "
         "(graph_written, once a backbone).",
         "Rivals get squashed pixels in memory, batches of 32, single precision, already traced and compiled.",
@@ -193,6 +198,8 @@ def _notes(bench: _Bench) -> tuple[str, ...]:
     ]
     if not any(name.startswith("matmul") for name in bench.contenders):
         notes.append("engine_vs_matmul_peak: not measured, the engine does not run on the processor.")
+    elif f"matmul_{bench.engine.precision}" not in bench.contenders:
+        notes.append(f"engine_vs_matmul_peak: not measured in {bench.engine.precision}.")
     if "matmul_bf16" not in bench.contenders:
         notes.append("matmul_bf16: not measured, this processor has no bf16 arithmetic.")
     return tuple(notes)

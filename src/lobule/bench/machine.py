@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lobule.features.openvino_engine import precisions
 from lobule.provenance import environment
 
-__all__ = ["Others", "cores", "machine", "precisions"]
+__all__ = ["Others", "cores", "machine"]
 
 _GIB = 2**30
 
@@ -30,14 +31,6 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def precisions() -> tuple[str, ...]:
-    """Return the precisions that OpenVINO has fast arithmetic for on this processor, such as `FP32`, `BF16`, `INT8`."""
-    import openvino as ov
-
-    known = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return tuple(name for name in known if name in ("FP32", "BF16", "FP16", "INT8"))
 
 
 class Others:

@@ -99,7 +99,7 @@ def _child_seconds(*arguments: str) -> float:
 def _one_at_a_time(run: Path, workload: Workload, calls: int) -> _Single:
     """Predict an image in memory again and again; the engine gets its views, squashed before."""
     bundle, pixels = open_bundle(run), decode(workload.largest)
-    predictor, engine = Predictor(bundle), load_graph(bundle.graph)
+    predictor, engine = Predictor(bundle), load_graph(bundle.running_graph, precision=bundle.record.precision)
     record = bundle.record
     views = [apply_view(pixels, view, size=record.input_size) for view in record.preprocessing.views]
     contenders = {

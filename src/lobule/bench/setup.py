@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lobule.config import Config, FeatureSettings, load_config
 from lobule.errors import ConfigError
@@ -29,6 +29,7 @@ class Setup:
         repeats: rounds; None: what the question takes by itself.
         quick: few images and small numbers, to see that it works; says nothing about speed.
         seed: seed of weights and of drawn images.
+        precision: as the setting `features.precision`; int8 is calibrated on the images that are measured.
 
     Raises:
         ConfigError: an attribute is not allowed.
@@ -41,6 +42,7 @@ class Setup:
     repeats: int | None = None
     quick: bool = False
     seed: int = 0
+    precision: Literal["auto", "f32", "bf16", "int8"] = "auto"
 
     def __post_init__(self) -> None:
         backbone(self.backbone)
@@ -52,11 +54,13 @@ class Setup:
     @property
     def features(self) -> FeatureSettings:
         """Settings of the encoder: one undistorted view."""
-        return FeatureSettings(backbone=self.backbone, weights=self.weights, views=("identity",))
+        return FeatureSettings(
+            backbone=self.backbone, weights=self.weights, views=("identity",), precision=self.precision
+        )
 
     def config(self, **groups: Any) -> Config:
         """Return the settings of a whole run, default views; `groups` are added."""
-        features = {"backbone": self.backbone, "weights": self.weights}
+        features = {"backbone": self.backbone, "weights": self.weights, "precision": self.precision}
         return load_config(settings={"seed": self.seed, "features": features, **groups})
 
     def rounds(self, usual: int) -> int:

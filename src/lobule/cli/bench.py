@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -35,6 +35,9 @@ def bench(
     sizes: Annotated[
         str | None, typer.Option("--sizes", help="With --scale: numbers of images, such as 1000,4000.")
     ] = None,
+    precision: Annotated[
+        Literal["auto", "f32", "bf16", "int8"], typer.Option("--precision", help="As the setting features.precision.")
+    ] = "auto",
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
@@ -43,7 +46,7 @@ def bench(
     from lobule.bench.setup import Setup
 
     wanted = _sizes(question, sizes, scale=scale)
-    setup = Setup(backbone, weights, data, images, repeats, quick, seed or 0)
+    setup = Setup(backbone, weights, data, images, repeats, quick, seed or 0, precision)
     with shown_progress() as progress:
         report = run_benchmarks(
             setup,

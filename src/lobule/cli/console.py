@@ -8,15 +8,12 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
-from rich.table import Table
-
 from lobule.taxonomy import DISCLAIMER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from rich.progress import Progress as Bars
 
     from lobule.progress import Progress
 
@@ -47,6 +44,9 @@ def show_json(value: Any) -> None:
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table to stdout; its first column is text, the others are aligned to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", title_style="bold")
     for position, column in enumerate(columns):
         table.add_column(column, justify="right" if position else "left", overflow="fold")
@@ -67,6 +67,10 @@ def shown_progress() -> Iterator[Progress]:
 
 
 def _bars() -> Bars:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Bars(*columns, console=Console(stderr=True))
 

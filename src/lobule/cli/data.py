@@ -1,4 +1,4 @@
-"""`lobule data`: describe, check and divide a data set, or draw a synthetic one."""
+"""`lobule data`: fetch, describe, check and divide a data set, or draw a synthetic one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lobule.cli.console import disclaim, say, show_json, show_table, shown_progress, warn
+from lobule.cli.data_get import get_command
 from lobule.cli.options import (
     AsJson,
     CasePattern,
@@ -28,14 +29,17 @@ from lobule.taxonomy import SUBTYPE_OF_CODE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lobule.data.manifest import Failure
+    from lobule.data.failures import Failure
 
 __all__ = ["data_app"]
 
 # Eight columns of full names do not fit a terminal; these codes are what BreakHis itself uses.
 _CODE_OF_SUBTYPE = {subtype: code for code, subtype in SUBTYPE_OF_CODE.items()}
 
-data_app = typer.Typer(help="Describe, check and divide a data set, or draw a synthetic one.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="Fetch, describe, check and divide a data set, or draw a synthetic one.", no_args_is_help=True
+)
+data_app.command("get")(get_command)
 
 
 @data_app.command("scan")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lobule.config import Config, load_config
+from lobule.cli.console import warn
 from lobule.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lobule.config import Config
 
 __all__ = [
     "AsJson",
@@ -22,16 +25,21 @@ __all__ = [
     "Group",
     "Labels",
     "Model",
+    "OptionalModel",
     "Overrides",
     "Root",
     "Seed",
     "Validation",
     "configured",
+    "model_or_starter",
     "reading",
 ]
 
 Data = Annotated[Path, typer.Argument(help="Folder of images, a manifest or your own CSV, or a .txt list of names.")]
 Model = Annotated[Path, typer.Option("--model", help="Run folder or bundle.")]
+OptionalModel = Annotated[
+    Path | None, typer.Option("--model", help="Run folder or bundle; without one, the starter model of the package.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="One seed for everything that is drawn.", min=0)]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
@@ -74,11 +82,28 @@ def configured(
         seed: the seed.
         groups: by group of settings, values by name; None means not given.
     """
+    from lobule.config import load_config
+
     given = {
         group: {name: value for name, value in values.items() if value is not None} for group, values in groups.items()
     }
     settings = {group: values for group, values in given.items() if values}
     return load_config(config, tuple(overrides or ()), settings if seed is None else {"seed": seed, **settings})
+
+
+def model_or_starter(model: Path | None) -> Path:
+    """Return the model that a command was given, or else the starter model, and say so on stderr.
+
+    Raises:
+        ConfigError: none was named, and this installation has no starter model.
+    """
+    if model is not None:
+        return model
+    from lobule.starter import STARTER_NOTE, starter_bundle
+
+    found = starter_bundle()
+    warn(STARTER_NOTE)
+    return found
 
 
 def _pairs(option: str, given: list[str] | None) -> dict[str, str] | None:

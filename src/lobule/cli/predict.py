@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lobule.cli.console import disclaim, say, show_json, shown_progress, warn
-from lobule.cli.options import AsJson, Model
+from lobule.cli.console import disclaim, say, show_json, show_table, shown_progress, warn
+from lobule.cli.options import AsJson, OptionalModel, model_or_starter
+from lobule.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lobule.evaluation.predictions import Predictions
+    from lobule.inference.batch import BatchSummary
+    from lobule.inference.predictor import Predictor
 
 __all__ = ["predict"]
+
+_SHOWN = ("path", "verdict", "prob_malignant", "pred_subtype", "reason")
 
 
 def predict(
     paths: Annotated[list[Path], typer.Argument(help="Images and folders of images.")],
-    model: Model,
-    out: Annotated[Path, typer.Option("--out", help="Predictions to write (CSV).")],
+    model: OptionalModel = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Predictions to write (CSV); without it they are shown.")
+    ] = None,
     heatmaps: Annotated[
         Path | None, typer.Option("--heatmaps", help="Folder for one overlay a task and image.")
     ] = None,
@@ -24,11 +35,21 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Predict images with a trained model; a file that cannot be used is listed in failures.csv, the rest goes on."""
-    from lobule.inference.batch import predict_paths
-    from lobule.inference.predictor import Predictor
+    from lobule.inference.opening import open_predictor
 
-    with shown_progress() as progress:
-        summary = predict_paths(paths, Predictor(model), out, heatmaps=heatmaps, resume=resume, progress=progress)
+    if resume and out is None:
+        raise ConfigError("--resume: needs --out, the file of the command that was stopped.")
+    predictor = open_predictor(model_or_starter(model))
+    if out is None:
+        _show(paths, predictor, heatmaps, as_json=as_json)
+    else:
+        _write(paths, predictor, out, heatmaps, resume=resume, as_json=as_json)
+
+
+def _write(
+    paths: list[Path], predictor: Predictor, out: Path, heatmaps: Path | None, *, resume: bool, as_json: bool
+) -> None:
+    summary = _run(paths, predictor, out, heatmaps, resume=resume)
     if as_json:
         show_json({name: str(value) if isinstance(value, Path) else value for name, value in vars(summary).items()})
     else:
@@ -40,3 +61,40 @@ def predict(
         listed = out.with_name("failures.csv")
         warn(f"{summary.n_failed} files could not be used; they are listed with the reasons in {listed}.")
         raise typer.Exit(2)
+
+
+def _show(paths: list[Path], predictor: Predictor, heatmaps: Path | None, *, as_json: bool) -> None:
+    """Predict into a folder that is gone afterwards, and show what came of it."""
+    from lobule.data.failures import read_failures
+    from lobule.evaluation.predictions import Predictions
+
+    with tempfile.TemporaryDirectory(prefix="lobule-") as scratch:
+        summary = _run(paths, predictor, Path(scratch) / "predictions.csv", heatmaps, resume=False)
+        predictions = Predictions.read(summary.out)
+        failures = read_failures(summary.failures) if summary.failures else ()
+    if as_json:
+        show_json({"model_id": predictor.bundle.record.model_id, "predictions": _rows(predictions)})
+    else:
+        columns = ("image", "verdict", "P(malignant)", "subtype", "reason")
+        shown = [
+            [f"{value:.3f}" if isinstance(value, float) else value for value in row.values()]
+            for row in _rows(predictions)
+        ]
+        show_table("Predictions", columns, shown)
+        disclaim()
+    for failure in failures:
+        warn(f"{failure.path}: {failure.reason}")
+    if failures:
+        raise typer.Exit(2)
+
+
+def _run(paths: list[Path], predictor: Predictor, out: Path, heatmaps: Path | None, *, resume: bool) -> BatchSummary:
+    from lobule.inference.batch import predict_paths
+
+    with shown_progress() as progress:
+        return predict_paths(paths, predictor, out, heatmaps=heatmaps, resume=resume, progress=progress)
+
+
+def _rows(predictions: Predictions) -> list[dict[str, str | float]]:
+    frame = predictions.frame[list(_SHOWN)]
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from lobule.cli.console import say, warn
-from lobule.cli.options import Model
+from lobule.cli.options import OptionalModel, model_or_starter
 from lobule.errors import ConfigError, MissingExtraError
 from lobule.taxonomy import DISCLAIMER
 
@@ -24,7 +24,7 @@ _OPEN_DOOR = (
 
 
 def serve(
-    model: Model,
+    model: OptionalModel = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port to listen at; 0: a free one.", min=0, max=65535)] = 8000,
     token_file: Annotated[
@@ -64,7 +64,7 @@ def serve(
         warn(_OPEN_DOOR)
     access = Access.of(host, token=token, allowed_hosts=allowed_host or ())
     limits = Limits() if requests_per_minute is None else Limits(requests_per_minute=requests_per_minute)
-    predictor = Predictor(model)
+    predictor = Predictor(model_or_starter(model))
     with listen(host, port) as listening:
         audit = AuditLog(audit_log, model_id=predictor.bundle.record.model_id) if audit_log else None
         service = Service(predictor, limits, audit=audit)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lobule.model.side_by_side import side_by_side
 from lobule.taxonomy import Task, classes_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def logistic_logits(
     Returns:
         For each fit (n_validation, C), C = 1 for the binary task, else 8.
     """
-    return [_fit_one(task, features, targets, fit, c) for fit in fits]
+    with side_by_side(len(fits)) as pool:
+        return list(pool.map(lambda fit: _fit_one(task, features, targets, fit, c), fits))
 
 
 def _fit_one(

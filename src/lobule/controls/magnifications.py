@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lobule.controls.same_model import retrained_logits
+from lobule.controls.same_model import Retraining, retrained_logits
 from lobule.evaluation.intervals import MIN_CASES
 from lobule.model.plan import trainable_tasks
 from lobule.taxonomy import LABELS
@@ -69,7 +69,8 @@ def leave_one_magnification_out(
     if not left_out:
         return []
     every = [*folds, *(fit for group in left_out.values() for fit in group)]
-    logits = retrained_logits(manifest.frame, features, every, epochs={"binary": epochs}, config=config)["binary"]
+    retraining = Retraining(manifest.frame, every)
+    logits = retrained_logits([retraining], features, epochs={"binary": epochs}, config=config)[0]["binary"]
     beside = _in_rows(folds, logits[: len(folds)])
     tested = []
     for place, (number, group) in enumerate(left_out.items(), start=1):

@@ -10,7 +10,7 @@ import numpy as np
 from lobule.controls.colour_only import colour_features
 from lobule.controls.logistic import logistic_logits
 from lobule.controls.majority import majority_logits
-from lobule.controls.same_model import fits_by_image, retrained_logits, with_permuted_labels
+from lobule.controls.same_model import Retraining, fits_by_image, retrained_logits, with_permuted_labels
 from lobule.model.held_out import held_out_predictions
 from lobule.model.plan import targets_of
 from lobule.progress import Progress, silent
@@ -68,7 +68,7 @@ def rival_predictions(
         trained: what they gave.
         config: the run's settings.
         run_id: names the run.
-        progress: told after each rival.
+        progress: told after each rival, and of the last two together: they are trained side by side.
     """
     held_out = [fit for fit in fits if fit.protocol != "final"]
     targets = {task: targets_of(manifest.frame, task) for task in tasks}
@@ -81,21 +81,25 @@ def rival_predictions(
     def logistic(name: str, known: NDArray[np.float32]) -> Predictions:
         return predictions(name, lambda task: logistic_logits(task, known, targets[task], held_out))
 
-    def retrained(name: str, labelled: Manifest, fits: Sequence[Fit]) -> Predictions:
-        logits = retrained_logits(labelled.frame, features.values, fits, epochs=epochs, config=config)
-        return held_out_predictions(labelled, fits, logits, model_id=f"{run_id}-{name}")
-
     by_image = fits_by_image(held_out, manifest.frame["label"], seed=config.seed)
     permuted = with_permuted_labels(manifest, seed=config.seed)
-    rivals: dict[str, Callable[[str], Predictions]] = {
+    simple: dict[str, Callable[[str], Predictions]] = {
         "majority": lambda name: predictions(name, lambda task: majority_logits(task, targets[task], held_out)),
         "colour_only": lambda name: logistic(name, colour_features(manifest, progress=progress)),
         "plain_recipe": lambda name: logistic(name, features.values[:1]),
-        "image_split": lambda name: retrained(name, manifest, by_image),
-        "permuted_labels": lambda name: retrained(name, permuted, held_out),
     }
     made = {}
-    for done, (name, make) in enumerate(rivals.items(), start=1):
+    for done, (name, make) in enumerate(simple.items(), start=1):
         made[name] = make(name)
-        progress("controls", done, len(rivals))
+        progress("controls", done, len(RIVALS))
+    trained_anew = {"image_split": (manifest, by_image), "permuted_labels": (permuted, held_out)}
+    logits = retrained_logits(
+        [Retraining(labelled.frame, fits) for labelled, fits in trained_anew.values()],
+        features.values,
+        epochs=epochs,
+        config=config,
+    )
+    for (name, (labelled, fits)), by_task in zip(trained_anew.items(), logits, strict=True):
+        made[name] = held_out_predictions(labelled, fits, by_task, model_id=f"{run_id}-{name}")
+    progress("controls", len(RIVALS), len(RIVALS))
     return made

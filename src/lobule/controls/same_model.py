@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lobule.data.manifest import Manifest
-from lobule.model.fit import mean_logits, train_for
+from lobule.model.fit import Training, mean_logits, train_for
 from lobule.model.parallel_heads import TaskData
 from lobule.model.plan import targets_of, trainable_tasks
 from lobule.taxonomy import Task, classes_of
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lobule.config import Config
+    from lobule.model.head import Head
     from lobule.model.plan import Fit
 
-__all__ = ["fits_by_image", "retrained_logits", "with_permuted_labels"]
+__all__ = ["Retraining", "fits_by_image", "retrained_logits", "with_permuted_labels"]
 
 _IMAGE_STREAM, _LABEL_STREAM = 1, 2
 
@@ -66,35 +67,66 @@ def with_permuted_labels(manifest: Manifest, *, seed: int) -> Manifest:
     return Manifest(permuted, manifest.root)
 
 
+@dataclass(frozen=True, eq=False)
+class Retraining:
+    """What the model's own heads are trained on anew.
+
+    Attributes:
+        frame: n rows of a manifest.
+        fits: which images each head is trained on.
+    """
+
+    frame: pd.DataFrame
+    fits: Sequence[Fit]
+
+
 def retrained_logits(
-    frame: pd.DataFrame,
+    retrainings: Sequence[Retraining],
     features: NDArray[np.float32],
-    fits: Sequence[Fit],
     *,
     epochs: Mapping[Task, int],
     config: Config,
-) -> dict[Task, list[NDArray[np.float32]]]:
+) -> list[dict[Task, list[NDArray[np.float32]]]]:
     """Train the model's own heads anew, with its settings and seed, and return what each fit says of its validation.
 
+    All are trained side by side and share nothing, so that each gives what it would give alone.
+
     Args:
-        frame: n rows of a manifest: what is trained on.
+        retrainings: what is trained on what.
         features: (V, n, D).
-        fits: which images each head is trained on.
         epochs: by task, the number of epochs; these tasks are trained.
         config: the run's settings.
 
     Returns:
-        By task, for each fit (n_validation, C); NaN throughout for a task that cannot be trained on these rows.
+        For each retraining, by task and for each fit (n_validation, C); NaN throughout for a task that cannot be
+        trained on these rows.
     """
-    trainable = trainable_tasks(frame, fits)
-    cases = frame["case_id"].to_numpy(dtype=str)
-    logits = {}
-    for task, number in epochs.items():
-        if task not in trainable:
-            outputs = 1 if task == "binary" else len(classes_of(task))
-            logits[task] = [np.full((int(fit.validation.sum()), outputs), np.nan, np.float32) for fit in fits]
-            continue
-        data = TaskData(task, features, targets_of(frame, task), cases)
-        heads = train_for(data, fits, config.head, epochs=number, seed=config.seed)
-        logits[task] = [mean_logits(head, features[:, fit.validation]) for head, fit in zip(heads, fits, strict=True)]
-    return logits
+    asked = [
+        (index, task)
+        for index, each in enumerate(retrainings)
+        for task in trainable_tasks(each.frame, each.fits)
+        if task in epochs
+    ]
+    trainings = [
+        Training(_data(retrainings[index], task, features), retrainings[index].fits, epochs[task])
+        for index, task in asked
+    ]
+    heads = dict(zip(asked, train_for(trainings, config.head, seed=config.seed), strict=True))
+    return [
+        {task: _logits(task, heads.get((index, task)), each.fits, features) for task in epochs}
+        for index, each in enumerate(retrainings)
+    ]
+
+
+def _data(retraining: Retraining, task: Task, features: NDArray[np.float32]) -> TaskData:
+    frame = retraining.frame
+    return TaskData(task, features, targets_of(frame, task), frame["case_id"].to_numpy(dtype=str))
+
+
+def _logits(
+    task: Task, heads: Sequence[Head] | None, fits: Sequence[Fit], features: NDArray[np.float32]
+) -> list[NDArray[np.float32]]:
+    if heads is None:
+        outputs = 1 if task == "binary" else len(classes_of(task))
+        return [np.full((int(fit.validation.sum()), outputs), np.nan, np.float32) for fit in fits]
+    return [mean_logits(head, features[:, fit.validation]) for head, fit in zip(heads, fits, strict=True)]

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lobule.data.manifest import Failure
 from lobule.provenance import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["read_failures", "write_failures"]
+__all__ = ["Failure", "read_failures", "write_failures"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An input that could not be used: its path as the user knows it, and the reason."""
+
+    path: str
+    reason: str
 
 
 def write_failures(path: Path, failures: Iterable[Failure]) -> None:

@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
-from lobule.config import DataSettings
 from lobule.data.layouts import Description
 from lobule.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from lobule.config import DataSettings
 
 __all__ = ["identified", "unique_ids"]
 

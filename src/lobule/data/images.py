@@ -30,7 +30,7 @@ from typing import TypeVar
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from lobule.data.traits import traits_of
 from lobule.errors import ImageError
@@ -105,7 +105,7 @@ def _decoded(
     try:
         with Image.open(_opened(source), formats=_FORMATS) as image:
             _refuse_unusable(image, max_pixels)
-            pixels = np.array(_as_rgb(ImageOps.exif_transpose(image)), dtype=np.uint8)
+            pixels = np.array(_as_rgb(_upright(image)), dtype=np.uint8)
             return pixels, describe(image)
     except UnidentifiedImageError:
         raise ImageError(f"not an image in a known format ({', '.join(_FORMATS)})") from None
@@ -144,13 +144,21 @@ def _too_large(limit: int | None) -> str:
     return f"more than {limit:,} pixels, the limit for one image: cut it into patches"
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    """Return the image as a camera meant it; most need no turning, and then no copy."""
+    image.load()
+    if image.getexif().get(ExifTags.Base.Orientation, 1) == 1:
+        return image
+    return ImageOps.exif_transpose(image)
+
+
 def _as_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in _ALPHA_MODES or image.has_transparency_data:
         return _over_white(image)
     if image.mode in _PLAIN_MODES:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     raise ImageError(f"pixels of mode {image.mode} have no defined range: save it as 8-bit RGB")
 
 

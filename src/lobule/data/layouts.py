@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lobule.data.breakhis import BreakHisName, parse_name
-from lobule.data.manifest import Failure
+from lobule.data.failures import Failure
 from lobule.errors import ConfigError, DataError
 from lobule.taxonomy import LABEL_OF_SUBTYPE, LABELS, SUBTYPES
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from lobule.data.failures import Failure
 from lobule.errors import DataError
 from lobule.provenance import digest_of_json, write_atomically
 from lobule.taxonomy import LABEL_OF_SUBTYPE, LABELS
@@ -34,14 +35,6 @@ _LARGEST_MPP = 1000.0
 _SPECIAL = frozenset(',"\r\n')
 _REQUIRED = ("image_id", "path", "label", "patient_id", "case_id")
 _DIGESTED = ["image_id", "pixel_sha256", "label", "subtype", "patient_id", "case_id"]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """An input that could not be used: its path as the user knows it, and the reason."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from lobule.data.breakhis import parse_name
+from lobule.data.failures import Failure
 from lobule.data.layouts import Classes, Description, Listing, describe_path
-from lobule.data.manifest import Failure
 from lobule.data.walk import files_under, is_image_file, is_text
 from lobule.errors import DataError
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lobule.data.breakhis import is_image_name
-from lobule.data.manifest import Failure
+from lobule.data.failures import Failure
 
 __all__ = ["files_under", "is_image_file", "is_text"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,14 +16,14 @@ from lobule.evaluation.columns import (
     PREDICTION_COLUMNS,
     logit_columns,
     probability_columns,
-    round_digits,
     tidy,
+    typed,
 )
 from lobule.evaluation.decision.operating import Operating, undecided
-from lobule.evaluation.decision.verdicts import Verdict, verdicts_of
+from lobule.evaluation.judged import judged, predicted_subtype, sigmoid, softmax
 from lobule.evaluation.spreadsheet import read_spreadsheet
 from lobule.provenance import write_atomically
-from lobule.taxonomy import LABELS, SUBTYPES, TASKS, Task
+from lobule.taxonomy import LABELS, TASKS, Task
 
 __all__ = [
     "PREDICTION_COLUMNS",
@@ -56,6 +56,17 @@ class Predictions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "frame", tidy(self.frame))
+
+    @classmethod
+    def of_columns(cls, columns: Mapping[str, Sequence[Any]]) -> Predictions:
+        """Return predictions of columns that are made by Lobule itself, which are not checked again.
+
+        Args:
+            columns: by every name of `PREDICTION_COLUMNS`; None or NaN where a number is unknown.
+        """
+        made = object.__new__(cls)
+        object.__setattr__(made, "frame", typed(columns))
+        return made
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -137,54 +148,21 @@ def assemble_predictions(
     if missing := [name for name in _MANIFEST_COLUMNS if name not in manifest_frame.columns]:
         raise DataError(f"manifest_frame: missing columns {', '.join(missing)}; needed: {', '.join(_MANIFEST_COLUMNS)}")
     n = len(manifest_frame)
-    point = operating or undecided()
     frame = manifest_frame[list(_MANIFEST_COLUMNS)].reset_index(drop=True)
     frame = frame.assign(protocol=protocol, fold=_folds(fold, n), model_id=model_id)
-    binary = round_digits(_shaped(logits_binary, (n, 1), "logits_binary"))
-    _put(frame, "binary", binary, sigmoid(binary / point.image.temperature))
-    if logits_subtype is not None:
-        subtype = round_digits(_shaped(logits_subtype, (n, len(SUBTYPES)), "logits_subtype"))
-        _put(frame, "subtype", subtype, softmax(subtype / point.subtype_temperature))
-    if novelty is not None:
-        frame["novelty"] = _shaped(novelty, (n, 1), "novelty")[:, 0]
-    if refusals is not None and len(refusals) != n:
-        raise DataError(f"refusals: one reason a row ({n}) is needed; received {len(refusals)}")
-    probability = frame["prob_malignant"].to_numpy(dtype=np.float64)
-    frame[list(Verdict._fields)] = verdicts_of(probability, [point.image], refusals or [""] * n)
-    return Predictions(_complete(frame, keep=set(frame.columns)))
-
-
-def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return 1 / (1 + exp(-logit)), without overflow, same shape, between 0 and 1."""
-    from scipy.special import expit
-
-    return np.asarray(expit(logits), dtype=np.float64)
-
-
-def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return exp(logit) over its sum along the last axis, without overflow, same shape; NaN rows stay NaN."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float64)
+    if len(logits_binary) != n:
+        shape = np.shape(logits_binary)
+        raise DataError(
+            f"logits_binary: shape {(n, 1)} is needed, one row for each of the manifest's; received {shape}"
+        )
+    said = judged(logits_binary, logits_subtype, operating=operating or undecided(), novelty=novelty, refusals=refusals)
+    return Predictions(frame.assign(**said))
 
 
 def _folds(fold: NDArray[np.int64], n: int) -> NDArray[np.float64]:
     if np.shape(fold) != (n,):
         raise DataError(f"fold: one number a row is needed, shape ({n},); received shape {np.shape(fold)}")
     return np.where(np.asarray(fold) < 0, np.nan, fold).astype(np.float64)
-
-
-def _shaped(values: NDArray[np.floating], shape: tuple[int, int], name: str) -> NDArray[np.float64]:
-    array = np.asarray(values, dtype=np.float64)
-    if array.shape == shape[:1] and shape[1] == 1:
-        array = array[:, None]
-    if array.shape != shape:
-        raise DataError(f"{name}: shape {shape} is needed, one row for each of the manifest's; received {array.shape}")
-    return array
-
-
-def _put(frame: pd.DataFrame, task: Task, logits: NDArray[np.float64], probabilities: NDArray[np.float64]) -> None:
-    frame[list(logit_columns(task))] = logits
-    frame[list(probability_columns(task))] = round_digits(probabilities)
 
 
 def _fill(frame: pd.DataFrame) -> pd.DataFrame:
@@ -229,7 +207,9 @@ def _complete(frame: pd.DataFrame, *, keep: set[str]) -> pd.DataFrame:
     if "pred_label" not in keep:
         complete["pred_label"] = _predicted_label(complete)
     if "pred_subtype" not in keep:
-        complete["pred_subtype"] = _predicted_subtype(complete)
+        complete["pred_subtype"] = predicted_subtype(
+            complete[list(logit_columns("subtype"))].to_numpy(dtype=np.float64)
+        )
     if "verdict" not in keep:
         complete["verdict"] = complete["pred_label"]
     return complete
@@ -239,10 +219,3 @@ def _predicted_label(frame: pd.DataFrame) -> NDArray[np.object_]:
     probability = frame["prob_malignant"].to_numpy(dtype=np.float64)
     names = np.array(LABELS, dtype=object)[(probability >= 0.5).astype(np.int64)]
     return np.where(np.isnan(probability), "", names)
-
-
-def _predicted_subtype(frame: pd.DataFrame) -> NDArray[np.object_]:
-    logits = frame[list(logit_columns("subtype"))].to_numpy(dtype=np.float64)
-    known = ~np.isnan(logits).any(axis=1)
-    names = np.array(SUBTYPES, dtype=object)[np.where(known[:, None], logits, 0.0).argmax(axis=1)]
-    return np.where(known, names, "")

@@ -8,7 +8,10 @@ from typing import Any, Final, Literal
 
 from lobule.errors import ConfigError
 
-__all__ = ["BACKBONES", "Backbone", "Download", "backbone"]
+__all__ = ["BACKBONES", "STARTER", "STARTER_CHANNELS", "Backbone", "Download", "backbone"]
+
+STARTER_CHANNELS: Final[Mapping[str, int]] = {"texture": 96, "bottleneck": 48, "cells": 256, "last": 512}
+"""Channels of the convolutions of the starter model's network, first to last."""
 
 _STORAGE: Final = "https://storage.googleapis.com/tensorflow/keras-applications"
 
@@ -33,7 +36,7 @@ class Download:
 
 @dataclass(frozen=True)
 class Backbone:
-    """A convolutional network of `keras.applications` without its classifier.
+    """A convolutional network of `keras.applications`, or the starter model's, without its classifier.
 
     Attributes:
         name: name in the registry and in settings.
@@ -47,6 +50,7 @@ class Backbone:
         options: further arguments of the application.
         truncated: the graph ends at the last of `layers`, before the application's own end.
         input_size: side of the square input in pixels.
+        about: sentences for a model card on where the filters come from; "" where the name says it.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Backbone:
     options: Mapping[str, Any] = field(default_factory=dict)
     truncated: bool = False
     input_size: int = 224
+    about: str = ""
 
     @property
     def last_map(self) -> str:
@@ -101,11 +106,13 @@ class Backbone:
 
 
 def backbone(name: str) -> Backbone:
-    """Return a backbone by name.
+    """Return a backbone by name, or that of the starter model.
 
     Raises:
         ConfigError: the name is not in the registry.
     """
+    if name == STARTER.name:
+        return STARTER
     if name not in BACKBONES:
         raise ConfigError(f"--backbone {name}: unknown; allowed: {', '.join(BACKBONES)}.")
     return BACKBONES[name]
@@ -232,3 +239,18 @@ _ALL: Final = (
     ),
 )
 BACKBONES: Final[Mapping[str, Backbone]] = {each.name: each for each in _ALL}
+STARTER: Final = Backbone(
+    name="starter",
+    application="StarterNetwork",
+    scaling="tf",
+    layers={"stages": STARTER_CHANNELS["texture"] + STARTER_CHANNELS["cells"], "last": STARTER_CHANNELS["last"]},
+    blocks=(("texture",), ("bottleneck", "cells"), ("last",)),
+    download=Download("", None),
+    about=(
+        "This backbone has two stages of filters, found without labels in patches of the training images, and one "
+        "linear map, fitted by ridge regression to what a block of an ImageNet network (DenseNet121, not in this "
+        "folder) sees in the same images. For the numbers below it was made anew for every fold, from nothing but the "
+        "images that the fold trains on."
+    ),
+)
+"""The backbone of the starter model; not in the registry, as its weights come from nowhere but `lobule.starter`."""

@@ -11,9 +11,10 @@ from typing import Any, Final
 import numpy as np
 
 from lobule.errors import WeightsError
-from lobule.features.backbones import Backbone
+from lobule.features.backbones import STARTER, Backbone
 from lobule.features.keras_runtime import import_keras
 from lobule.features.spec import EncoderSpec
+from lobule.features.starter_network import starter_network
 from lobule.features.weights import ResolvedWeights, holds_only
 
 __all__ = ["build", "build_spec"]
@@ -89,7 +90,9 @@ def _scaled(keras: Any, backbone: Backbone, image: Any) -> Any:
 
 
 def _with_weights(keras: Any, backbone: Backbone, weights: ResolvedWeights, scaled: Any, seed: int) -> Any:
-    application = getattr(keras.applications, backbone.application)
+    application = (
+        starter_network if backbone.name == STARTER.name else getattr(keras.applications, backbone.application)
+    )
     stock = application(include_top=False, weights=None, input_tensor=scaled, **backbone.options)
     whole = stock
     if backbone.truncated:

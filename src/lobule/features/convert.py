@@ -24,6 +24,7 @@ from lobule.errors import LobuleError, MissingExtraError, VerificationError
 from lobule.features.build import build_spec
 from lobule.features.keras_runtime import import_keras, import_tensorflow, keras_backend
 from lobule.features.openvino_engine import OpenVINOEngine
+from lobule.features.openvino_runtime import import_openvino
 from lobule.features.spec import EncoderSpec
 from lobule.provenance import cache_folder, digest_of_file, environment, now, write_atomically
 
@@ -157,7 +158,7 @@ def _save_graph(model: Any, xml: Path) -> None:
 
     Handing the variables over as constants of a stateless call takes a third of the time of `model.export`.
     """
-    import openvino as ov
+    ov = import_openvino()
 
     tf = import_tensorflow()
     trainable = [variable.numpy() for variable in model.trainable_variables]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lobule.errors import DataError
-from lobule.features.spec import EncoderSpec
+
+if TYPE_CHECKING:
+    from lobule.features.spec import EncoderSpec
+    from lobule.features.turns import Load
 
 __all__ = ["Engine", "as_image", "open_engine"]
+
+_Job = TypeVar("_Job")
 
 
 class Engine(Protocol):
@@ -35,6 +40,10 @@ class Engine(Protocol):
 
     def stream(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """Yield the (D,) features of each (S, S, 3) RGB image, in order, holding only a few at a time."""
+        ...
+
+    def stream_loaded(self, jobs: Sequence[_Job], load: Load[_Job]) -> Iterator[NDArray[np.float32]]:
+        """Yield the (images, D) features of what `load` gives for each job, in order; it is called in threads."""
         ...
 
     def encode(self, images: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -63,10 +72,15 @@ def open_engine(spec: EncoderSpec, *, kind: Literal["auto", "keras", "openvino"]
         from lobule.features.keras_engine import KerasEngine
 
         return KerasEngine(chosen)
-    from lobule.features.convert import graph_of
     from lobule.features.openvino_engine import OpenVINOEngine
 
-    return OpenVINOEngine(graph_of(chosen))
+    if chosen.precision == "int8":
+        from lobule.features.quantise import quantised_graph
+
+        return OpenVINOEngine(quantised_graph(chosen), precision="int8")
+    from lobule.features.convert import graph_of
+
+    return OpenVINOEngine(graph_of(chosen), precision=chosen.precision)
 
 
 def as_image(image: NDArray[Any], size: int) -> NDArray[np.uint8]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -18,6 +16,7 @@ from lobule.data.images import decode, pixel_sha256
 from lobule.data.manifest import Manifest
 from lobule.errors import DataError, ImageError
 from lobule.features.engines import open_engine
+from lobule.features.precision import settle
 from lobule.features.spec import EncoderSpec, encoder_spec
 from lobule.features.store import FeatureStore
 from lobule.features.views import apply_view
@@ -26,7 +25,8 @@ from lobule.progress import Progress, silent
 __all__ = ["Features", "extract", "extract_spec"]
 
 _IMAGES_A_SHARD: Final = 256
-_DECODED_AHEAD: Final = 8
+_DECODED_EARLY: Final = 64
+"""Pictures that are decoded while the engine is being opened: 10 MB."""
 
 _Views = list[NDArray[np.uint8]]
 
@@ -78,7 +78,7 @@ def extract(manifest: Manifest, settings: FeatureSettings, *, seed: int, progres
 
     Args:
         manifest: n images.
-        settings: backbone, weights, layers, views, engine.
+        settings: backbone, weights, layers, views, engine, precision (int8 is calibrated on these images).
         seed: decides random filters.
         progress: told about the stages "backbone" (opening it) and "features" (counted in images times views).
 
@@ -89,7 +89,8 @@ def extract(manifest: Manifest, settings: FeatureSettings, *, seed: int, progres
         DataError: a file cannot be decoded, or its pixels are no longer those of the manifest.
         VerificationError: the engines do not agree.
     """
-    spec = encoder_spec(settings, seed=seed)
+    listen = progress or silent
+    spec = settle(encoder_spec(settings, seed=seed), settings, manifest, seed=seed, progress=listen)
     return extract_spec(manifest, spec, views=tuple(settings.views), progress=progress)
 
 
@@ -100,13 +101,16 @@ def extract_spec(
     digests = _digests(manifest)
     unique = {digest: row for row, digest in enumerate(dict.fromkeys(digests))}
     store = FeatureStore.of(spec)
-    looked_up = [store.read(list(unique), view) for view in views]
-    values = np.stack([features for _, features in looked_up])
-    missing = ~np.stack([found for found, _ in looked_up])
+    values = np.zeros((len(views), len(unique), spec.feature_size), np.float32)
+    missing = np.empty((len(views), len(unique)), bool)
+    for row, view in enumerate(views):
+        missing[row] = ~store.read_into(values[row], list(unique), view)
     if missing.any():
         jobs = _jobs(manifest, digests, unique, missing)
         _compute(jobs, _Target(store, spec, views, values, int(missing.sum()), progress or silent))
-    return Features(values[:, [unique[digest] for digest in digests]], views, spec)
+    if len(unique) < len(digests):  # otherwise there is nothing to repeat, and no second copy in memory
+        values = values[:, [unique[digest] for digest in digests]]
+    return Features(values, views, spec)
 
 
 def _digests(manifest: Manifest) -> list[str]:
@@ -141,16 +145,17 @@ class _Target:
     done: int = 0
     shards: dict[int, _Shard] = field(default_factory=dict)
 
-    def take(self, job: _Job, view: int, features: NDArray[np.float32]) -> None:
-        """Keep one result."""
-        self.values[view, job.row] = features
-        shard = self.shards.setdefault(view, _Shard())
-        shard.digests.append(job.digest)
-        shard.rows.append(features)
-        if len(shard.rows) >= _IMAGES_A_SHARD:
-            self._write(view)
-        self.done += 1
-        self.progress("features", self.done, self.total)
+    def take(self, job: _Job, features: NDArray[np.float32]) -> None:
+        """Keep the (views, D) results of one image."""
+        for view, row in zip(job.views, features, strict=True):
+            self.values[view, job.row] = row
+            shard = self.shards.setdefault(view, _Shard())
+            shard.digests.append(job.digest)
+            shard.rows.append(row)
+            if len(shard.rows) >= _IMAGES_A_SHARD:
+                self._write(view)
+            self.done += 1
+            self.progress("features", self.done, self.total)
 
     def write(self) -> None:
         """Write what is left."""
@@ -163,34 +168,26 @@ class _Target:
 
 
 def _compute(jobs: list[_Job], target: _Target) -> None:
-    target.progress("backbone", 0, 1)
-    engine = open_engine(target.spec)
-    target.progress("backbone", 1, 1)
-    order = ((job, view) for job in jobs for view in job.views)
-    try:
-        for (job, view), features in zip(
-            order, engine.stream(_pixels(jobs, target.views, engine.input_size)), strict=True
-        ):
-            target.take(job, view, features)
-    finally:
-        target.write()
+    """Encode what is missing; while the engine is opened, which takes one core, the others decode already."""
+    size = target.spec.architecture.input_size
 
+    def load(job: _Job) -> _Views:
+        return _views(job, target.views, size)
 
-def _pixels(jobs: Iterable[_Job], views: tuple[str, ...], size: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield the missing views of each image, decoding a few images ahead; each image is decoded once."""
-    waiting: deque[Future[_Views]] = deque()
-    workers = min(_DECODED_AHEAD, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+    with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="early") as pool:
+        early = {job.row: pool.submit(load, job) for job in jobs[: -(-_DECODED_EARLY // len(target.views))]}
         try:
-            for job in jobs:
-                waiting.append(pool.submit(_views, job, views, size))
-                if len(waiting) > 2 * workers:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
+            target.progress("backbone", 0, 1)
+            engine = open_engine(target.spec)
+            target.progress("backbone", 1, 1)
+            rows = engine.stream_loaded(
+                jobs, lambda job: early.pop(job.row).result() if job.row in early else load(job)
+            )
+            for job, features in zip(jobs, rows, strict=True):
+                target.take(job, features)
         finally:
-            for future in waiting:
-                future.cancel()
+            pool.shutdown(wait=False, cancel_futures=True)
+            target.write()
 
 
 def _views(job: _Job, views: tuple[str, ...], size: int) -> _Views:

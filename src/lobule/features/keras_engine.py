@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +16,13 @@ from lobule.features.build import build_spec
 from lobule.features.engines import as_image
 from lobule.features.keras_runtime import import_keras
 from lobule.features.spec import EncoderSpec
+from lobule.features.turns import Load, loaded_ahead
 
 __all__ = ["KerasEngine"]
 
 _BATCH: Final = 16
+_MAX_THREADS: Final = 8
+_Job = TypeVar("_Job")
 
 
 class KerasEngine:
@@ -43,6 +48,19 @@ class KerasEngine:
         """Yield the (D,) features of each (S, S, 3) RGB image, in order, a batch at a time."""
         for (features,) in self._run(self._for_features, images):
             yield features
+
+    def stream_loaded(self, jobs: Sequence[_Job], load: Load[_Job]) -> Iterator[NDArray[np.float32]]:
+        """Yield the (images, D) features of what `load` gives for each job, in order, loading ahead in threads."""
+        counts: deque[int] = deque()
+
+        def images() -> Iterator[NDArray[np.uint8]]:
+            for loaded in loaded_ahead(jobs, load, threads=min(os.cpu_count() or 1, _MAX_THREADS)):
+                counts.append(len(loaded))
+                yield from loaded
+
+        rows = self.stream(images())
+        for first in rows:
+            yield np.stack([first, *islice(rows, counts.popleft() - 1)])
 
     def encode(self, images: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return the (n, D) features of (S, S, 3) RGB images."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,7 +17,7 @@ from lobule.provenance import digest_of_json
 __all__ = ["EncoderSpec", "EngineName", "Precision", "encoder_spec", "engine_for"]
 
 EngineName = Literal["keras", "openvino"]
-Precision = Literal["f32"]
+Precision = Literal["f32", "bf16", "int8"]
 
 _GRAPH_VERSION: Final = 1
 """Raised when `build` changes what it computes: graphs and features of older versions are then left alone."""
@@ -34,6 +34,7 @@ class EncoderSpec:
         seed: decides random filters; of no effect on pretrained weights.
         engine: what runs the graph.
         precision: of the arithmetic.
+        calibration: int8: digest of everything that decides the quantised graph; otherwise "".
     """
 
     backbone: str
@@ -42,6 +43,7 @@ class EncoderSpec:
     seed: int = 0
     engine: EngineName = "openvino"
     precision: Precision = "f32"
+    calibration: str = ""
 
     @property
     def architecture(self) -> Backbone:
@@ -81,7 +83,15 @@ class EncoderSpec:
     @property
     def key(self) -> str:
         """Digest of everything that decides the features: graph, engine and precision (32 hexadecimal digits)."""
-        return digest_of_json({"graph": self.graph_key, "engine": self.engine, "precision": self.precision})[:32]
+        calibrated = {"calibration": self.calibration} if self.calibration else {}
+        return digest_of_json(
+            {"graph": self.graph_key, "engine": self.engine, "precision": self.precision, **calibrated}
+        )[:32]
+
+    @property
+    def in_single_precision(self) -> EncoderSpec:
+        """The same in single precision."""
+        return replace(self, precision="f32", calibration="")
 
     def to_json(self) -> dict[str, Any]:
         """Return the specification as a JSON value that `from_json` reads back to an equal object."""
@@ -93,6 +103,7 @@ class EncoderSpec:
             "seed": self.seed,
             "engine": self.engine,
             "precision": self.precision,
+            "calibration": self.calibration,
         }
 
     @classmethod
@@ -105,6 +116,8 @@ class EncoderSpec:
 
 def encoder_spec(settings: FeatureSettings, *, seed: int) -> EncoderSpec:
     """Resolve settings: weights are found or fetched, `auto` becomes an engine, names are checked.
+
+    The precision is single: what else is possible shows with images alone, see `lobule.features.precision.settle`.
 
     Raises:
         ConfigError: the backbone or a layer is unknown.

@@ -61,18 +61,22 @@ class FeatureStore:
         Returns:
             found (n,); features (n, D), zeros where nothing was found.
         """
+        features = np.zeros((len(pixel_sha256s), self.feature_size), np.float32)
+        return self.read_into(features, pixel_sha256s, view), features
+
+    def read_into(self, features: NDArray[np.float32], pixel_sha256s: Sequence[str], view: str) -> NDArray[np.bool_]:
+        """Look images up as `read` does, into (n, D) features that are there already; return found (n,)."""
         rows: dict[bytes, list[int]] = {}
         for row, digest in enumerate(pixel_sha256s):
             rows.setdefault(bytes.fromhex(digest), []).append(row)
         found = np.zeros(len(pixel_sha256s), bool)
-        features = np.zeros((len(pixel_sha256s), self.feature_size), np.float32)
         for pixels, values in self._shards(view):
             for index, pixel_digest in enumerate(pixels):
                 for row in rows.pop(pixel_digest, []):
                     found[row], features[row] = True, values[index]
             if not rows:
                 break
-        return found, features
+        return found
 
     def append(self, pixel_sha256s: Sequence[str], view: str, features: NDArray[np.float32]) -> None:
         """Add images, whole or not at all.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lobule.config import ViewName
 from lobule.errors import ConfigError
+from lobule.view_names import ViewName
 
-__all__ = ["VIEWS", "apply_view", "undo_view_on_map"]
+__all__ = ["VIEWS", "apply_view", "apply_views", "undo_view_on_map"]
 
 VIEWS: Final[tuple[str, ...]] = get_args(ViewName)
 
@@ -58,6 +58,21 @@ def apply_view(image: NDArray[np.uint8], view: str, *, size: int) -> NDArray[np.
     if corner := _CROP_CORNER.get(view):
         return _squash(_window(image, corner), size)
     return np.ascontiguousarray(_turn(view)(_squash(image, size)))
+
+
+def apply_views(image: NDArray[np.uint8], views: Sequence[str], *, size: int) -> list[NDArray[np.uint8]]:
+    """Return several views of an image, as `apply_view` gives them, squashing the whole image once.
+
+    Args:
+        image: (height, width, 3) RGB, 0..255.
+        views: of `VIEWS`.
+        size: side of the results in pixels.
+
+    Raises:
+        ConfigError: a view is unknown.
+    """
+    squashed = _squash(image, size) if set(views) - set(_CROP_CORNER) else image
+    return [apply_view(image if view in _CROP_CORNER else squashed, view, size=size) for view in views]
 
 
 def undo_view_on_map(values: NDArray[np.floating[Any]], view: str) -> NDArray[np.floating[Any]]:

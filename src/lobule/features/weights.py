@@ -59,6 +59,8 @@ def resolve_weights(name: str, backbone: Backbone, *, seed: int) -> ResolvedWeig
         digest = digest_of_json({"filters": "he_normal 1", "seed": seed})
         return ResolvedWeights("none", None, digest, backbone.name)
     if name == "imagenet":
+        if not backbone.download.url:
+            raise WeightsError(f"--weights imagenet: there are none of the backbone {backbone.name}; allowed: none.")
         path = _published(backbone)
         return ResolvedWeights("imagenet", path, digest_of_file(path), backbone.name)
     return _from_file(Path(name).expanduser(), backbone)

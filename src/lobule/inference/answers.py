@@ -5,21 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
 
 from lobule.data.layouts import describe_path
-from lobule.evaluation.predictions import Predictions, assemble_predictions
+from lobule.evaluation.columns import PREDICTION_COLUMNS
+from lobule.evaluation.judged import as_csv, judged
+from lobule.provenance import write_atomically
 from lobule.taxonomy import SUBTYPES, Task
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
+    from lobule.evaluation.predictions import Predictions
     from lobule.model.bundle_record import BundleRecord
 
-__all__ = ["Answer", "Named", "predictions_of"]
+__all__ = ["Answer", "Named", "predictions_of", "write_predictions"]
+
+
+_KNOWN: Final = PREDICTION_COLUMNS[:8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,24 +58,41 @@ def predictions_of(named: Sequence[Named], answers: Sequence[Answer], *, record:
     """Put answers into rows; label, subtype, case and magnification are filled where the file name tells them.
 
     Args:
-        named: n images.
+        named: n images, each id once.
         answers: of each.
         record: of the model that gave them.
     """
+    from lobule.evaluation.predictions import Predictions
+
+    return Predictions.of_columns(_columns(named, answers, record))
+
+
+def write_predictions(path: Path, named: Sequence[Named], answers: Sequence[Answer], *, record: BundleRecord) -> None:
+    """Write predictions.csv, atomically, as `predictions_of(...).write(path)` would, but without importing pandas.
+
+    Args:
+        path: the file.
+        named: n images, each id once.
+        answers: of each.
+        record: of the model that gave them.
+    """
+    write_atomically(path, as_csv(_columns(named, answers, record)))
+
+
+def _columns(named: Sequence[Named], answers: Sequence[Answer], record: BundleRecord) -> dict[str, Any]:
+    n = len(named)
     rows = [_described(image, answer) for image, answer in zip(named, answers, strict=True)]
-    columns = ("image_id", "path", "pixel_sha256", "case_id", "patient_id", "magnification", "label", "subtype")
+    columns: dict[str, Any] = {name: [row[place] for row in rows] for place, name in enumerate(_KNOWN)}
+    columns |= {"protocol": ["predict"] * n, "fold": [None] * n, "model_id": [record.model_id] * n}
     subtype = _stacked(answers, "subtype", len(SUBTYPES)) if "subtype" in record.tasks else None
-    return assemble_predictions(
-        pd.DataFrame(rows, columns=list(columns), dtype=object),
-        protocol="predict",
-        fold=np.full(len(rows), -1, dtype=np.int64),
-        logits_binary=_stacked(answers, "binary", 1),
-        logits_subtype=subtype,
+    said = judged(
+        _stacked(answers, "binary", 1),
+        subtype,
         operating=record.operating,
         novelty=np.array([answer.novelty for answer in answers], dtype=np.float64),
         refusals=[answer.refusal for answer in answers],
-        model_id=record.model_id,
     )
+    return columns | said
 
 
 def _described(image: Named, answer: Answer) -> tuple[object, ...]:

@@ -11,12 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from lobule.data.failures import read_failures, write_failures
+from lobule.data.failures import Failure, read_failures, write_failures
 from lobule.data.images import DECODER, decode
-from lobule.data.manifest import Failure
 from lobule.errors import ConfigError, DataError, ImageError
-from lobule.evaluation.predictions import Predictions
-from lobule.inference.answers import Answer, Named, predictions_of
+from lobule.features.openvino_runtime import import_openvino
+from lobule.inference.answers import Answer, Named, write_predictions
 from lobule.inference.heatmap import default_class
 from lobule.inference.inputs import InputImage, Inputs, expand
 from lobule.inference.journal import Journal, Stamp, stamp_of
@@ -109,7 +108,7 @@ def predict_paths(
         write_failures(_failures_csv(out), sorted(failures, key=lambda failure: (failure.path, failure.reason)))
         answered = [(job, answer) for job in jobs if (answer := journal.answers.get(job.stamp))]
         named = [Named(job.image.image_id, job.image.path) for job, _ in answered]
-        predictions_of(named, [answer for _, answer in answered], record=predictor.bundle.record).write(out)
+        write_predictions(out, named, [answer for _, answer in answered], record=predictor.bundle.record)
         journal.discard()
     refused = sum(bool(answer.refusal) for _, answer in answered)
     listed = _failures_csv(out) if failures else None
@@ -129,9 +128,8 @@ def _partial(out: Path) -> Path:
 
 def _origin(predictor: Predictor) -> Mapping[str, Any]:
     """Return what an answer depends on besides the image."""
-    import openvino
-
-    return {"model_id": predictor.bundle.record.model_id, "decoder": DECODER, "openvino": openvino.__version__}
+    version = import_openvino().__version__
+    return {"model_id": predictor.bundle.record.model_id, "decoder": DECODER, "openvino": version}
 
 
 def _jobs(images: Sequence[InputImage]) -> list[_Job]:
@@ -198,6 +196,8 @@ def _finished(
     """Return how an earlier batch of the same model and unchanged inputs ended, if it did."""
     if _partial(out).exists() or not out.is_file():
         return None
+    from lobule.evaluation.predictions import Predictions
+
     try:
         frame = Predictions.read(out).frame
     except DataError:

@@ -9,8 +9,7 @@ import numpy as np
 
 from lobule.data.images import decode
 from lobule.evaluation.curves import worst_errors
-from lobule.features.convert import graph_of
-from lobule.features.openvino_engine import load_graph
+from lobule.features.engines import open_engine
 from lobule.features.views import apply_view
 from lobule.inference.heatmap import explain, overlay
 from lobule.report.inputs import GalleryItem
@@ -67,9 +66,9 @@ def gallery_of(
     items = []
     for row, path in zip(_records(rows), paths, strict=True):
         lens = lenses[int(row["fold"])]
-        key = lens.encoder.graph_key
+        key = lens.encoder.key
         if key not in engines:
-            engines[key] = load_graph(graph_of(lens.encoder))
+            engines[key] = open_engine(lens.encoder, kind="openvino")
         pixels = decode(path)
         items.append(_item(row, pixels, _overlays(row, pixels, lens, engines[key])))
     return tuple(items)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lobule.data.failures import Failure
 from lobule.data.identity import unique_ids
-from lobule.data.manifest import Failure
 from lobule.data.walk import files_under, is_image_file, is_text
 from lobule.errors import DataError
 

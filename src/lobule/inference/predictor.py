@@ -6,13 +6,12 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from lobule.data.images import pixel_sha256
 from lobule.errors import ConfigError, ImageError, VerificationError
 from lobule.features.openvino_engine import OpenVINOEngine, load_graph
 from lobule.features.statistics import STATISTICS_SIZE, image_statistics
-from lobule.features.views import apply_view
+from lobule.features.views import apply_view, apply_views
 from lobule.inference.answers import Answer, Named, predictions_of
 from lobule.inference.heatmap import HeatMap, default_class, explain
 from lobule.inference.pixels import ImageInput, as_list, pixels_of
@@ -40,18 +39,39 @@ Load = Callable[[], NDArray[np.uint8]]
 
 _MAX_THREADS: Final = 8
 _AHEAD: Final = 4
-_T = TypeVar("_T")
 _PLAIN: Final = "identity"
 """The view that novelty is judged by, whatever views the logits are averaged over."""
 
 
-@dataclass(frozen=True, eq=False)
 class _Prepared:
-    """An image on its way: the digest of its pixels, its statistics (None where nothing is refused), its views."""
+    """An image on its way to the graph.
 
-    digest: str
-    statistics: NDArray[np.float32] | None
-    views: list[NDArray[np.uint8]]
+    Args:
+        pixels: (height, width, 3).
+        views: what the graph is given.
+        plain: the view that statistics are taken of, or the pixels; None where nothing is refused.
+    """
+
+    def __init__(
+        self, pixels: NDArray[np.uint8], views: list[NDArray[np.uint8]], *, plain: NDArray[np.uint8] | None
+    ) -> None:
+        self._pixels: NDArray[np.uint8] | None = pixels
+        self._views, self._plain = views, plain
+        self.digest, self.statistics = "", np.empty(0, np.float32)
+
+    def take_views(self) -> list[NDArray[np.uint8]]:
+        """Return the views, which are not kept."""
+        views, self._views = self._views, []
+        return views
+
+    def measure(self) -> _Prepared:
+        """Fill in what does not need the graph, the digest of the pixels and the statistics; pixels are not kept."""
+        if self._pixels is not None:
+            self.digest = pixel_sha256(self._pixels)
+            if self._plain is not None:
+                self.statistics = image_statistics(self._plain)
+            self._pixels = self._plain = None
+        return self
 
 
 class Predictor:
@@ -62,14 +82,16 @@ class Predictor:
 
     Args:
         model: a bundle, or the folder of one, or a run folder.
+        opening: the graph of the bundle, where it is being opened already.
 
     Raises:
         ConfigError: `model` is no bundle.
         VerificationError: the bundle is not what it claims to be.
     """
 
-    def __init__(self, model: Bundle | Path | str) -> None:
+    def __init__(self, model: Bundle | Path | str, *, opening: Future[OpenVINOEngine] | None = None) -> None:
         self._bundle = model if isinstance(model, Bundle) else open_bundle(Path(model))
+        self._opening = opening
         self._engine: OpenVINOEngine | None = None
         self._lock = threading.Lock()
 
@@ -156,7 +178,7 @@ class Predictor:
             The answer, or why there is none.
         """
         pending: deque[_Prepared | ImageError] = deque()
-        with closing(_ahead(partial(self._prepare, load) for load in loads)) as prepared:
+        with closing(_ahead(loads, self._prepare)) as prepared:
             rows = self._running().stream(_views_of(prepared, pending))
             for features in _grouped(rows, len(self._views)):
                 while isinstance(first := pending.popleft(), ImageError):
@@ -169,12 +191,11 @@ class Predictor:
             pixels = load()
         except ImageError as error:
             return error
-        size = self._bundle.record.input_size
-        views = {view: apply_view(pixels, view, size=size) for view in self._views}
-        statistics = None
-        if self._bundle.novelty is not None:
-            statistics = image_statistics(views[_PLAIN] if size == STATISTICS_SIZE else pixels)
-        return _Prepared(pixel_sha256(pixels), statistics, list(views.values()))
+        size, names = self._bundle.record.input_size, self._views
+        views = apply_views(pixels, names, size=size)
+        if self._bundle.novelty is None:
+            return _Prepared(pixels, views, plain=None)
+        return _Prepared(pixels, views, plain=views[names.index(_PLAIN)] if size == STATISTICS_SIZE else pixels)
 
     @property
     def _views(self) -> tuple[str, ...]:
@@ -189,7 +210,7 @@ class Predictor:
         if not all(np.isfinite(values).all() for values in logits.values()):
             raise VerificationError(f"{self._bundle.folder}: gives logits that are not finite; train the model again.")
         novelty = self._bundle.novelty
-        if novelty is None or image.statistics is None:
+        if novelty is None:
             return Answer(image.digest, logits)
         (score,), (refusal,) = novelty.judge(features[self._views.index(_PLAIN)][None], image.statistics[None])
         return Answer(image.digest, logits, float(score), refusal)
@@ -202,12 +223,17 @@ class Predictor:
         """
         with self._lock:
             if self._engine is None:
-                self._engine = _open_engine(self._bundle)
+                opened = self._opening.result() if self._opening else _opened(self._bundle)
+                self._engine, self._opening = _checked(opened, self._bundle), None
             return self._engine
 
 
-def _open_engine(bundle: Bundle) -> OpenVINOEngine:
-    engine, record = load_graph(bundle.graph), bundle.record
+def _opened(bundle: Bundle) -> OpenVINOEngine:
+    return load_graph(bundle.running_graph, precision=bundle.record.precision)
+
+
+def _checked(engine: OpenVINOEngine, bundle: Bundle) -> OpenVINOEngine:
+    record = bundle.record
     received = (engine.input_size, engine.feature_size)
     if received != (record.input_size, record.backbone.feature_size):
         raise VerificationError(
@@ -217,15 +243,26 @@ def _open_engine(bundle: Bundle) -> OpenVINOEngine:
     return engine
 
 
-def _ahead(tasks: Iterable[Callable[[], _T]]) -> Generator[_T, None, None]:
-    """Run tasks in threads, a few ahead of where their results are taken, in order."""
-    remaining, threads = iter(tasks), min(os.cpu_count() or 1, _MAX_THREADS)
+def _ahead(
+    loads: Iterable[Load], prepare: Callable[[Load], _Prepared | ImageError]
+) -> Generator[_Prepared | ImageError, None, None]:
+    """Prepare images in threads, a few ahead of where they are taken, in order; a single one in this thread."""
+    remaining, threads = iter(loads), min(os.cpu_count() or 1, _MAX_THREADS)
+    first = list(islice(remaining, 2))
+    if len(first) < 2:
+        yield from map(prepare, first)
+        return
+
+    def whole(load: Load) -> _Prepared | ImageError:
+        prepared = prepare(load)
+        return prepared if isinstance(prepared, ImageError) else prepared.measure()
+
     pool = ThreadPoolExecutor(threads, thread_name_prefix="lobule-decode")
-    running = deque(pool.submit(task) for task in islice(remaining, _AHEAD * threads))
+    running = deque(pool.submit(whole, load) for load in chain(first, islice(remaining, _AHEAD * threads - len(first))))
     try:
         while running:
             result = running.popleft().result()
-            running.extend(pool.submit(task) for task in islice(remaining, 1))
+            running.extend(pool.submit(whole, load) for load in islice(remaining, 1))
             yield result
     finally:
         pool.shutdown(cancel_futures=True)
@@ -234,14 +271,17 @@ def _ahead(tasks: Iterable[Callable[[], _T]]) -> Generator[_T, None, None]:
 def _views_of(
     prepared: Iterable[_Prepared | ImageError], pending: deque[_Prepared | ImageError]
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield the views of every usable image; what comes out for whom is noted in `pending`."""
+    """Yield the views of every usable image; what comes out for whom is noted in `pending`.
+
+    What has not been measured yet is measured when the next view is asked for: while the graph works on these.
+    """
     for item in prepared:
         if isinstance(item, ImageError):
             pending.append(item)
         else:
-            views, item.views[:] = list(item.views), []
             pending.append(item)
-            yield from views
+            yield from item.take_views()
+            item.measure()
 
 
 def _grouped(rows: Iterator[NDArray[np.float32]], size: int) -> Iterator[NDArray[np.float32]]:

@@ -9,20 +9,22 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any, Final
 
 import lobule
 from lobule.errors import ConfigError, RunError, VerificationError
+from lobule.features.openvino_engine import GRAPH_FILES, INT8_FILES
 from lobule.features.statistics import STATISTICS
-from lobule.model.bundle_record import SCHEMA_VERSION, BundleRecord, NoveltyRecord
 from lobule.model.head import Head, load_heads, save_heads
 from lobule.model.novelty import Novelty, load_novelty, save_novelty
 from lobule.provenance import digest_of_file, now, write_atomically
 from lobule.taxonomy import Task
 
-__all__ = ["Bundle", "open_bundle", "write_bundle"]
+if TYPE_CHECKING:
+    from lobule.features.spec import Precision
+    from lobule.model.bundle_record import BundleRecord, NoveltyRecord
+
+__all__ = ["Bundle", "graph_to_run", "locate_bundle", "open_bundle", "read_bundle", "verify_files", "write_bundle"]
 
 _RECORD: Final = "bundle.json"
 _SUMS: Final = "SHA256SUMS"
@@ -30,11 +32,10 @@ _CARD: Final = "README.md"
 _HEADS: Final = "heads.safetensors"
 _CALIBRATION: Final = "calibration.json"
 _NOVELTY: Final = "novelty.safetensors"
-_GRAPH: Final = ("backbone.xml", "backbone.bin")
-_IDENTIFYING: Final = (_GRAPH[1], _HEADS, _NOVELTY)
+_IDENTIFYING: Final = (GRAPH_FILES[1], INT8_FILES[1], _HEADS, _NOVELTY)
 """Weights, heads, novelty; the text of the graph holds names that a converter counts up: they differ each time."""
 
-_FILES: Final = frozenset({_RECORD, _CARD, _HEADS, _CALIBRATION, *_GRAPH})
+_FILES: Final = frozenset({_RECORD, _CARD, _HEADS, _CALIBRATION, *GRAPH_FILES})
 _SUM_LINE: Final = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _OF_ANOTHER: Final = "use the version of Lobule that wrote it"
 _OF_VERSION_1: Final = (
@@ -62,8 +63,13 @@ class Bundle:
 
     @property
     def graph(self) -> Path:
-        """The OpenVINO IR (`backbone.xml`, with `backbone.bin` beside it)."""
-        return self.folder / _GRAPH[0]
+        """The OpenVINO IR in single precision (`backbone.xml`, with `backbone.bin` beside it)."""
+        return self.folder / GRAPH_FILES[0]
+
+    @property
+    def running_graph(self) -> Path:
+        """The graph that the heads were trained on: the quantised one where the record's precision is int8."""
+        return _running_graph(self.folder, self.record.precision)
 
 
 def write_bundle(
@@ -74,6 +80,7 @@ def write_bundle(
     graph: Path,
     card: str,
     novelty: Novelty | None = None,
+    quantised: Path | None = None,
 ) -> Path:
     """Write a bundle so that a reader, or a crash, sees none or all of it.
 
@@ -82,6 +89,7 @@ def write_bundle(
         record: what it is; `novelty`, `model_id`, `created` and `lobule_version` are filled in.
         heads: one for each task of the record.
         graph: folder that holds `backbone.xml` and `backbone.bin`.
+        quantised: folder that holds `backbone_int8.xml` and `.bin`, where the record's precision is int8.
         card: the model card, Markdown.
         novelty: which images can be assessed; None: nothing is refused.
 
@@ -96,13 +104,18 @@ def write_bundle(
     record = record.model_copy(update={"novelty": _described(novelty)})
     _check_heads(heads, record)
     _check_novelty(novelty, record)
+    if (quantised is not None) != (record.precision == "int8"):
+        raise VerificationError(f"quantised: a graph in int8 belongs to precision int8, received {record.precision}.")
     if folder.exists() and not (folder / _RECORD).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"{folder}: expected a bundle, an empty folder or nothing; move what is there away.")
     temporary = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    for name in _GRAPH:
+    for name in GRAPH_FILES:
         _copy(graph / name, temporary / name)
+    if quantised is not None:
+        for name in INT8_FILES:
+            _copy(quantised / name, temporary / name)
     save_heads(temporary / _HEADS, heads)
     if novelty is not None:
         save_novelty(temporary / _NOVELTY, novelty)
@@ -130,11 +143,24 @@ def open_bundle(path: Path) -> Bundle:
         ConfigError: `path` is neither.
         VerificationError: a file is missing, unlisted or not what its digest says; or the record does not hold.
     """
-    folder = _locate(Path(path))
-    digests = _verify_files(folder)
+    folder = locate_bundle(Path(path))
+    return read_bundle(folder, verify_files(folder))
+
+
+def read_bundle(folder: Path, digests: Mapping[str, str]) -> Bundle:
+    """Open a bundle whose files have been verified.
+
+    Args:
+        folder: the bundle.
+        digests: what `verify_files` returned for it.
+
+    Raises:
+        VerificationError: the record does not hold, or does not agree with the files.
+    """
     record = _read_record(folder / _RECORD)
     if set(digests) != _files_of(record):
-        raise VerificationError(f"{folder}: {_NOVELTY} and {_RECORD} do not agree on whether it is there. {_DAMAGED}")
+        differing = ", ".join(sorted(set(digests) ^ _files_of(record)))
+        raise VerificationError(f"{folder}: {differing} and {_RECORD} do not agree on whether it is there. {_DAMAGED}")
     identity = record.identify({name: digests[name] for name in _IDENTIFYING if name in digests})
     if record.model_id != identity:
         raise VerificationError(
@@ -148,17 +174,42 @@ def open_bundle(path: Path) -> Bundle:
     return Bundle(folder, record, heads, novelty)
 
 
+def graph_to_run(folder: Path) -> tuple[Path, Precision]:
+    """Return the graph that the heads of a verified bundle were trained on and its precision, before all is read.
+
+    Raises:
+        VerificationError: the record is not JSON.
+    """
+    document = _read_json(folder / _RECORD)
+    given = document.get("precision") if isinstance(document, dict) else None
+    # Anything else is what `read_bundle` will refuse.
+    precision: Precision = given if given in ("bf16", "int8") else "f32"
+    return _running_graph(folder, precision), precision
+
+
+def _running_graph(folder: Path, precision: Precision) -> Path:
+    return folder / (INT8_FILES[0] if precision == "int8" else GRAPH_FILES[0])
+
+
 def _files_of(record: BundleRecord) -> set[str]:
-    return {*_FILES, *((_NOVELTY,) if record.novelty else ())}
+    quantised = INT8_FILES if record.precision == "int8" else ()
+    return {*_FILES, *((_NOVELTY,) if record.novelty else ()), *quantised}
 
 
 def _described(novelty: Novelty | None) -> NoveltyRecord | None:
     if novelty is None:
         return None
+    from lobule.model.bundle_record import NoveltyRecord
+
     return NoveltyRecord(false_refusal=float(novelty.false_refusal), statistics=STATISTICS)
 
 
-def _locate(path: Path) -> Path:
+def locate_bundle(path: Path) -> Path:
+    """Return the folder of a bundle: `path`, or the `model/` of the run folder that `path` is.
+
+    Raises:
+        ConfigError: it is neither.
+    """
     for folder in (path, path / "model"):
         if (folder / _RECORD).is_file() or (folder / _SUMS).is_file():
             return folder
@@ -169,13 +220,17 @@ def _locate(path: Path) -> Path:
     )
 
 
-def _verify_files(folder: Path) -> dict[str, str]:
-    """Return the digest of every file, after comparing it with what SHA256SUMS lists."""
+def verify_files(folder: Path) -> dict[str, str]:
+    """Return the digest of every file of a bundle, after comparing it with what SHA256SUMS lists.
+
+    Raises:
+        VerificationError: a file is missing, unlisted or not what its digest says.
+    """
     listed = _read_sums(folder / _SUMS)
     found = {entry.name for entry in folder.iterdir()} - {_SUMS}
     for names, problem in (
         (_FILES - set(listed), f"not listed in {_SUMS}"),
-        (set(listed) - _FILES - {_NOVELTY}, f"listed in {_SUMS}, but no part of a bundle"),
+        (set(listed) - _FILES - {_NOVELTY, *INT8_FILES}, f"listed in {_SUMS}, but no part of a bundle"),
         (set(listed) - found, "missing"),
         (found - set(listed), "there, but no part of a bundle"),
     ):
@@ -204,6 +259,10 @@ def _read_sums(path: Path) -> dict[str, str]:
 
 
 def _read_record(path: Path) -> BundleRecord:
+    from pydantic import ValidationError
+
+    from lobule.model.bundle_record import SCHEMA_VERSION, BundleRecord
+
     document = _read_json(path)
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
@@ -254,6 +313,8 @@ def _check_novelty(novelty: Novelty | None, record: BundleRecord) -> None:
 
 
 def _calibration(record: BundleRecord) -> dict[str, Any]:
+    from lobule.model.bundle_record import SCHEMA_VERSION
+
     return {
         "schema_version": SCHEMA_VERSION,
         "operating": record.operating.model_dump(mode="json"),

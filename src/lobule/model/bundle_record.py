@@ -7,10 +7,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from lobule.config import ViewName
 from lobule.evaluation.decision.operating import Operating
+from lobule.features.spec import Precision
 from lobule.provenance import digest_of_json
 from lobule.taxonomy import DISCLAIMER, LABELS, TASKS, Task, classes_of
+from lobule.view_names import ViewName
 
 __all__ = [
     "INTENDED_USE",
@@ -106,7 +107,7 @@ class BundleRecord(_Record):
     classes: dict[Task, tuple[str, ...]] = Field(description="Class names of each task, in the order of the outputs.")
     backbone: BackboneRecord
     input_size: int = Field(gt=0, le=4096, description="S: the graph takes (n, S, S, 3) RGB 0..255.")
-    precision: Literal["f32"] = "f32"
+    precision: Precision = Field("f32", description="Arithmetic that the heads were trained on; it is used again.")
     preprocessing: Preprocessing
     threshold: Threshold
     temperature: dict[Task, Positive] = Field(description="By task, what logits are divided by before probabilities.")

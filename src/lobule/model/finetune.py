@@ -214,7 +214,7 @@ class _Training:
         _assign(self._joint.model.trainable_variables, state.best_weights)
         _save_weights(self._joint.backbone, path)
         spec = self._plan.encoder
-        encoder = replace(spec, weights=finetuned_weights(path, spec.architecture))
+        encoder = replace(spec.in_single_precision, weights=finetuned_weights(path, spec.architecture))
         history = pd.DataFrame(state.rows, columns=list(HISTORY_COLUMNS))
         return Finetuned(encoder, self._joint.heads, state.best_epoch, state.logits, history)
 

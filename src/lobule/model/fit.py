@@ -10,6 +10,7 @@ import pandas as pd
 
 from lobule.evaluation.columns import HISTORY_COLUMNS
 from lobule.model.parallel_heads import ParallelHeads, TaskData
+from lobule.model.side_by_side import side_by_side
 from lobule.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from lobule.model.plan import Fit
     from lobule.taxonomy import Task
 
-__all__ = ["TrainedTask", "choose_epochs", "mean_logits", "train_for", "train_task"]
+__all__ = ["TrainedTask", "Training", "choose_epochs", "mean_logits", "train_for", "train_task", "train_tasks"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,41 +65,101 @@ def train_task(
         progress: told the epoch.
         on_epoch: called with the number of epochs so far and the heads, for those who watch more than the losses.
     """
-    job = ParallelHeads(data, fits, settings, seed=seed)
-    snapshots, rows = [], []
-    for epoch in range(1, settings.max_epochs + 1):
-        job.run_epoch()
-        heads = job.heads()
-        snapshots.append(heads)
-        rows += [
-            (data.task, fit.protocol, fit.fold, epoch, *job.watch(index, heads[index]))
-            for index, fit in enumerate(fits)
-        ]
-        if on_epoch:
-            on_epoch(epoch, heads)
-        progress(f"train {data.task} heads", epoch, settings.max_epochs)
-    history = pd.DataFrame(rows, columns=list(HISTORY_COLUMNS))
-    epochs = choose_epochs(history, fits)
-    chosen = tuple(snapshots[epoch - 1][index] for index, epoch in enumerate(epochs))
-    return TrainedTask(data.task, chosen, epochs, history)
+    tell = None if on_epoch is None else lambda _, epoch, heads: on_epoch(epoch, heads)
+    return train_tasks([data], fits, settings, seed=seed, progress=progress, on_epoch=tell)[0]
 
 
-def train_for(
-    data: TaskData, fits: Sequence[Fit], settings: HeadSettings, *, epochs: int, seed: int
-) -> tuple[Head, ...]:
-    """Train one head a fit for a given number of epochs: those of `train_task` at that epoch, but nothing is watched.
+def train_tasks(
+    tasks: Sequence[TaskData],
+    fits: Sequence[Fit],
+    settings: HeadSettings,
+    *,
+    seed: int,
+    progress: Progress = silent,
+    on_epoch: Callable[[Task, int, list[Head]], None] | None = None,
+) -> list[TrainedTask]:
+    """Train the heads of several tasks side by side, each as `train_task` would.
+
+    One task does not keep two cores busy: its batches are drawn in one thread, and the steps wait for them.
 
     Args:
+        tasks: features and targets of each task.
+        fits: which images each fit trains on.
+        settings: sizes and rates.
+        seed: the same seed gives the same heads on the same machine, whatever is trained beside them.
+        progress: told the epoch of each task.
+        on_epoch: called with the task, the number of epochs so far and the heads.
+    """
+    courses = [_Course(data, fits, settings, seed=seed) for data in tasks]
+    with side_by_side(len(courses)) as pool:
+        for epoch in range(1, settings.max_epochs + 1):
+            for course, heads in zip(courses, pool.map(_Course.advance, courses), strict=True):
+                if on_epoch:
+                    on_epoch(course.task, epoch, heads)
+                progress(f"train {course.task} heads", epoch, settings.max_epochs)
+    return [course.result() for course in courses]
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A training of a given length, of which nothing is watched.
+
+    Attributes:
         data: features and targets.
         fits: which images each fit trains on.
-        settings: sizes and rates; `max_epochs` has no say.
         epochs: number of epochs, at least 1.
+    """
+
+    data: TaskData
+    fits: Sequence[Fit]
+    epochs: int
+
+
+def train_for(trainings: Sequence[Training], settings: HeadSettings, *, seed: int) -> list[tuple[Head, ...]]:
+    """Train side by side; the heads of each are those that `train_task` has after that number of epochs.
+
+    Args:
+        trainings: what is trained on what, and how long.
+        settings: sizes and rates; `max_epochs` has no say.
         seed: as for `train_task`.
     """
-    job = ParallelHeads(data, fits, settings, seed=seed)
-    for _ in range(epochs):
-        job.run_epoch()
-    return tuple(job.heads())
+    jobs = [ParallelHeads(each.data, each.fits, settings, seed=seed) for each in trainings]
+
+    def run(job: ParallelHeads, training: Training) -> tuple[Head, ...]:
+        for _ in range(training.epochs):
+            job.run_epoch()
+        return tuple(job.heads())
+
+    with side_by_side(len(jobs)) as pool:
+        return list(pool.map(run, jobs, trainings))
+
+
+class _Course:
+    """One task's heads, epoch by epoch."""
+
+    def __init__(self, data: TaskData, fits: Sequence[Fit], settings: HeadSettings, *, seed: int) -> None:
+        self.task = data.task
+        self._fits = fits
+        self._job = ParallelHeads(data, fits, settings, seed=seed)
+        self._snapshots: list[list[Head]] = []
+        self._rows: list[tuple[object, ...]] = []
+
+    def advance(self) -> list[Head]:
+        """Train for one more epoch and look at the losses; return the heads."""
+        self._job.run_epoch()
+        heads = self._job.heads()
+        self._snapshots.append(heads)
+        self._rows += [
+            (self.task, fit.protocol, fit.fold, len(self._snapshots), *self._job.watch(index, heads[index]))
+            for index, fit in enumerate(self._fits)
+        ]
+        return heads
+
+    def result(self) -> TrainedTask:
+        history = pd.DataFrame(self._rows, columns=list(HISTORY_COLUMNS))
+        epochs = choose_epochs(history, self._fits)
+        chosen = tuple(self._snapshots[epoch - 1][index] for index, epoch in enumerate(epochs))
+        return TrainedTask(self.task, chosen, epochs, history)
 
 
 def choose_epochs(history: pd.DataFrame, fits: Sequence[Fit]) -> tuple[int, ...]:

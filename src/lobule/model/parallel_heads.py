@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lobule.features.keras_runtime import import_keras
+from lobule.model.adam import penalised_adam
 from lobule.model.head import Head
 from lobule.model.loss import losses, weighted_mean
 from lobule.model.plan import Fit, sample_weights
@@ -126,7 +127,7 @@ class ParallelHeads:
 
     def _batches(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]]:
         """Yield features (K, B, D), targets (K, B, M, C), weights (K, B, M); short batches are padded by weight 0."""
-        size, views = self._settings.batch_size, len(self._data.features)
+        size = self._settings.batch_size
         steps = -(-max(len(rows) for rows in self._rows) // size)
         shares = [np.array_split(self._random.permutation(rows), steps) for rows in self._rows]
         for step in range(steps):
@@ -135,29 +136,31 @@ class ParallelHeads:
             for k, share in enumerate(shares):
                 chosen[k, : len(share[step])] = share[step]
                 weights[k, : len(share[step])] = self._weights[k, share[step]]
-            features = self._data.features[self._random.integers(views, size=chosen.shape), chosen]
-            features -= self._mean[:, None]
-            features /= self._scale[:, None]
-            self._drop(features)
+            views = self._random.integers(len(self._data.features), size=chosen.shape)
             yield (
-                features,
+                self._show(views, chosen),
                 np.repeat(self._targets[chosen][:, :, None], self._members, axis=2),
                 np.repeat(weights[:, :, None], self._members, axis=2),
             )
 
-    def _drop(self, features: NDArray[np.float32]) -> None:
-        """Apply dropout to the features, (K, B, D), in place: two random bytes a number, a third of Keras' time."""
-        if rate := self._settings.input_dropout:
-            kept = self._random.integers(0, 1 << 16, features.shape, dtype=np.uint16) >= round(rate * (1 << 16))
-            features *= kept
-            features /= np.float32(1 - rate)
+    def _show(self, views: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the features of rows (K, B) in these views, standardised, with dropout: (K, B, D).
+
+        Dropout takes two random bytes a number, a third of Keras' time. A kept number is divided by the standard
+        deviation and by the share that is kept in one product.
+        """
+        rate = self._settings.input_dropout
+        features = self._data.features[views, rows]
+        features -= self._mean[:, None]
+        features *= (1 / ((1 - rate) * self._scale))[:, None]
+        if rate:
+            features *= self._random.integers(0, 1 << 16, features.shape, dtype=np.uint16) >= round(rate * (1 << 16))
+        return features
 
     def _build(self, seed: int) -> Any:
         keras, settings = self._keras, self._settings
         count, size, images = *self._mean.shape, settings.batch_size
         units = settings.hidden // self._members
-        # Keras averages the loss over heads and members; the penalty is averaged likewise.
-        penalty = keras.regularizers.L2(settings.l2 / (count * self._members))
 
         def dense(equation: str, inputs: int, shape: tuple[int, ...], activation: str | None = None) -> Any:
             _, kernel, output = re.split(",|->", equation)
@@ -166,7 +169,6 @@ class ParallelHeads:
                 output_shape=shape,
                 bias_axes="".join(axis for axis in output if axis in kernel),
                 activation=activation,
-                kernel_regularizer=penalty,
                 kernel_initializer=keras.initializers.RandomNormal(stddev=(2 / inputs) ** 0.5, seed=seed),
             )
 
@@ -181,7 +183,9 @@ class ParallelHeads:
         model = keras.Model(inputs, outputs)
         crossentropy = "BinaryCrossentropy" if self._data.task == "binary" else "CategoricalCrossentropy"
         loss = getattr(keras.losses, crossentropy)(from_logits=True)
-        model.compile(optimizer=keras.optimizers.Adam(settings.learning_rate), loss=loss)
+        # Keras averages the loss over heads and members; the penalty is averaged likewise.
+        optimizer = penalised_adam(settings.learning_rate, l2=settings.l2 / (count * self._members))
+        model.compile(optimizer=optimizer, loss=loss)
         return model
 
 

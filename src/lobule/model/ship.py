@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lobule.evaluation.summary import summary
 from lobule.features.convert import graph_of
+from lobule.features.quantise import quantised_graph
 from lobule.model.bundle import write_bundle
 from lobule.model.bundle_record import (
     BackboneRecord,
@@ -68,6 +69,7 @@ def ship(
         classes={task: classes_of(task) for task in heads},
         backbone=_backbone(spec),
         input_size=spec.architecture.input_size,
+        precision=spec.precision,
         preprocessing=Preprocessing(views=config.features.views, graph=_inside_the_graph(spec)),
         threshold=Threshold.of(operating),
         temperature=temperatures_of(operating, tuple(heads)),
@@ -84,7 +86,10 @@ def ship(
         preprocessing=record.preprocessing.graph,
     )
     graph = graph_of(spec).parent
-    return write_bundle(folder, record=record, heads=heads, graph=graph, card=card, novelty=novelty)
+    quantised = quantised_graph(spec).parent if spec.precision == "int8" else None
+    return write_bundle(
+        folder, record=record, heads=heads, graph=graph, card=card, novelty=novelty, quantised=quantised
+    )
 
 
 def _backbone(spec: EncoderSpec) -> BackboneRecord:
@@ -100,7 +105,10 @@ def _backbone(spec: EncoderSpec) -> BackboneRecord:
 
 def _inside_the_graph(spec: EncoderSpec) -> str:
     how = spec.architecture.preprocessing
-    return f"{how['colour']} to the scaling called {how['scaling']!r} by Keras, then the backbone, then global averages"
+    text = f"{how['colour']} to the scaling called {how['scaling']!r} by Keras, then the backbone, then global averages"
+    if spec.precision == "int8":
+        text += "; in 8-bit integers whose ranges were calibrated on unlabelled training images"
+    return text
 
 
 def _training_data(manifest: Manifest) -> TrainingData:

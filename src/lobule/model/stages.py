@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lobule.model.finetune import Examples, FinetunePlan, finetune_once, training_folder
-from lobule.model.fit import mean_logits, train_task
+from lobule.model.fit import mean_logits, train_tasks
 from lobule.model.image_source import open_images
 from lobule.model.parallel_heads import TaskData
 from lobule.model.plan import targets_of, trainable_tasks
@@ -76,10 +76,12 @@ def train_heads(
 ) -> Trained:
     """Train the heads of every fit on frozen features; a task that some fit has no image of is left out."""
     cases = manifest.frame["case_id"].to_numpy(dtype=str)
-    results = {}
-    for task in trainable_tasks(manifest.frame, fits):
-        data = TaskData(task, features.values, targets_of(manifest.frame, task), cases)
-        results[task] = train_task(data, fits, config.head, seed=config.seed, progress=progress)
+    tasks = [
+        TaskData(task, features.values, targets_of(manifest.frame, task), cases)
+        for task in trainable_tasks(manifest.frame, fits)
+    ]
+    trained = train_tasks(tasks, fits, config.head, seed=config.seed, progress=progress)
+    results = {result.task: result for result in trained}
     logits = {
         task: [
             mean_logits(head, features.values[:, fit.validation]) for head, fit in zip(result.heads, fits, strict=True)

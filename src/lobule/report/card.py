@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lobule.features.backbones import STARTER
 from lobule.report.card_decisions import decisions_part
 from lobule.report.inputs import standard_banners
 from lobule.report.numbers import METRIC_NAMES, count, headline_protocol, level_of, number_of
@@ -123,8 +124,13 @@ def _what_it_is(data: DataSummary, config: Config) -> str:
     return (
         f"A classifier of H&E-stained breast tissue images, made with Lobule. It tells how likely an image shows a"
         f" malignant tumour{subtypes}. Backbone: {_plain(config.features.backbone)}, {tuned}; on top of it a small"
-        " trained head for each question, whose weights give exact Grad-CAM heat maps."
-    )
+        f" trained head for each question, whose weights give exact Grad-CAM heat maps. {_about(config)}"
+    ).rstrip()
+
+
+def _about(config: Config) -> str:
+    name = config.features.backbone
+    return STARTER.about if name == STARTER.name else ""
 
 
 def _uses() -> str:
