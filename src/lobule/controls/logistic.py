@@ -21,7 +21,7 @@ __all__ = ["PLAIN_C", "logistic_logits"]
 PLAIN_C = 0.003
 """Inverse penalty of the plain recipe: scikit-learn's `LogisticRegression(C=0.003, class_weight="balanced")`."""
 
-_TOLERANCE = 1e-3  # Logits within about 0.01 of the optimum, in a third of the time of scikit-learn's default.
+_TOLERANCE = 1e-3  # A third of the time of the default; on many correlated features logits stay some tenths off.
 _ABSENT = -30.0  # Logit of a class that no training image has: a probability of about 1e-13.
 
 
