@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from lobule.features.spec import EncoderSpec
     from lobule.features.turns import Load
 
-__all__ = ["Engine", "as_image", "open_engine"]
+__all__ = ["Engine", "Precision", "as_image", "open_engine"]
+
+Precision = Literal["f32", "bf16", "int8"]
 
 _Job = TypeVar("_Job")
 

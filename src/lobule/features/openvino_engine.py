@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule.errors import VerificationError
-from lobule.features.engines import as_image
+from lobule.features.engines import Precision, as_image
 from lobule.features.openvino_runtime import import_openvino
 from lobule.features.turns import in_turns
 
 if TYPE_CHECKING:
-    from lobule.features.spec import Precision
     from lobule.features.turns import Load
 
 __all__ = ["GRAPH_FILES", "INT8_FILES", "OpenVINOEngine", "load_graph", "precisions"]

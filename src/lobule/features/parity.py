@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lobule.features.spec import Precision
+from lobule.features.engines import Precision
 from lobule.provenance import cache_folder, write_atomically
 
 __all__ = ["BOUNDS", "Parity", "digest_of_images", "measured_parities", "parity_of"]

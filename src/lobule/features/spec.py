@@ -10,14 +10,14 @@ from lobule.config import FeatureSettings
 from lobule.errors import ConfigError
 from lobule.features.backbones import Backbone
 from lobule.features.backbones import backbone as backbone_named
+from lobule.features.engines import Precision
 from lobule.features.keras_runtime import sees_gpu
 from lobule.features.weights import ResolvedWeights, resolve_weights
 from lobule.provenance import digest_of_json
 
-__all__ = ["EncoderSpec", "EngineName", "Precision", "encoder_spec", "engine_for"]
+__all__ = ["EncoderSpec", "EngineName", "encoder_spec", "engine_for"]
 
 EngineName = Literal["keras", "openvino"]
-Precision = Literal["f32", "bf16", "int8"]
 
 _GRAPH_VERSION: Final = 1
 """Raised when `build` changes what it computes: graphs and features of older versions are then left alone."""

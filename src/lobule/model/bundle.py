@@ -21,7 +21,7 @@ from lobule.provenance import digest_of_file, now, write_atomically
 from lobule.taxonomy import Task
 
 if TYPE_CHECKING:
-    from lobule.features.spec import Precision
+    from lobule.features.engines import Precision
     from lobule.model.bundle_record import BundleRecord, NoveltyRecord
 
 __all__ = ["Bundle", "graph_to_run", "locate_bundle", "open_bundle", "read_bundle", "verify_files", "write_bundle"]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from lobule.evaluation.decision.operating import Operating
-from lobule.features.spec import Precision
+from lobule.features.engines import Precision
 from lobule.provenance import digest_of_json
 from lobule.taxonomy import DISCLAIMER, LABELS, TASKS, Task, classes_of
 from lobule.view_names import ViewName
