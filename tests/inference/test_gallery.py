@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from lobule.data.images import decode
 from lobule.data.manifest import Manifest
 from lobule.evaluation.curves import worst_errors
 from lobule.evaluation.predictions import Predictions
-from lobule.features.openvino_engine import OpenVINOEngine, load_graph
-from lobule.features.spec import encoder_spec
+from lobule.features.engines import Engine, open_engine
+from lobule.features.spec import EncoderSpec, encoder_spec
 from lobule.inference import gallery
 from lobule.inference.gallery import Lens, gallery_of
 from lobule.inference.heatmap import overlay
@@ -72,18 +72,18 @@ def test_each_error_is_seen_through_the_fold_that_made_it(
     manifest: Manifest, predictions: Predictions, lens: Lens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = Lens(lens.encoder, {"binary": lens.heads["binary"]})
-    loaded: list[Path] = []
+    opened: list[str] = []
 
-    def load(path: Path) -> OpenVINOEngine:
-        loaded.append(path)
-        return load_graph(path)
+    def open_noted(spec: EncoderSpec, *, kind: Literal["auto", "keras", "openvino"] = "auto") -> Engine:
+        opened.append(spec.key)
+        return open_engine(spec, kind=kind)
 
-    monkeypatch.setattr(gallery, "load_graph", load)
+    monkeypatch.setattr(gallery, "open_engine", open_noted)
     items = gallery_of(predictions, manifest, [lens, other], n=20)
     folds = predictions.select("folds").frame.set_index("image_id")["fold"].astype(int)
     assert {int(folds[item.image_id]) for item in items} == {0, 1}
     assert all((item.overlay_subtype is None) == (folds[item.image_id] == 1) for item in items)
-    assert len(loaded) == 1
+    assert opened == [lens.encoder.key]
 
 
 def test_no_errors_or_none_wanted_is_no_gallery(manifest: Manifest, predictions: Predictions, lens: Lens) -> None:

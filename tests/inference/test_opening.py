@@ -7,6 +7,7 @@ import pytest
 
 from lobule.errors import ConfigError, VerificationError
 from lobule.features import openvino_engine
+from lobule.features.engines import Precision
 from lobule.inference.opening import open_predictor
 from lobule.inference.predictor import Predictor
 from tests.inference.conftest import noise
@@ -17,9 +18,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Note which graphs are read."""
     read, paths = openvino_engine.load_graph, []
 
-    def load_graph(xml: Path) -> openvino_engine.OpenVINOEngine:
+    def load_graph(xml: Path, *, precision: Precision = "f32") -> openvino_engine.OpenVINOEngine:
         paths.append(xml)
-        return read(xml)
+        return read(xml, precision=precision)
 
     monkeypatch.setattr(openvino_engine, "load_graph", load_graph)
     return paths
@@ -53,7 +54,7 @@ def test_what_is_no_model_is_named(tmp_path: Path, opened: list[Path]) -> None:
 
 
 def test_an_error_of_the_graph_reaches_the_first_answer(bundle_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def load_graph(xml: Path) -> openvino_engine.OpenVINOEngine:
+    def load_graph(xml: Path, *, precision: Precision = "f32") -> openvino_engine.OpenVINOEngine:
         raise VerificationError(f"{xml}: is no graph")
 
     monkeypatch.setattr(openvino_engine, "load_graph", load_graph)
