@@ -28,6 +28,7 @@ _COMMANDS = [
     ["compare"],
     ["predict"],
     ["export"],
+    ["show"],
     ["bench"],
 ]
 
