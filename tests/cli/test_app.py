@@ -30,6 +30,7 @@ _COMMANDS = [
     ["predict"],
     ["serve"],
     ["export"],
+    ["show"],
     ["bench"],
 ]
 

@@ -10,6 +10,7 @@ import typer
 
 from lobule.cli.console import disclaim, say, show_json, show_table, shown_progress, warn
 from lobule.cli.options import AsJson, Seed
+from lobule.cli.targets import writable_file
 from lobule.errors import ConfigError
 from lobule.provenance import write_atomically
 
@@ -36,8 +37,8 @@ def compare(
 
     if run_a.resolve() == run_b.resolve():
         raise ConfigError(f"RUN_A and RUN_B are the same, {run_a}; name two different runs.")
-    if out and out.is_dir():
-        raise ConfigError(f"--out {out}: is a folder; name a file, such as {out / 'comparison.json'}.")
+    if out:
+        writable_file("--out", out)
     with shown_progress() as progress:
         found = compare_predictions(
             run_a,

@@ -24,6 +24,7 @@ from lobule.cli.options import (
     configured,
     reading,
 )
+from lobule.cli.targets import writable_file, writable_folder
 from lobule.taxonomy import SUBTYPE_OF_CODE
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def scan_command(
     from lobule.data.failures import write_failures
     from lobule.data.scan import scan
 
+    writable_file("--out", out)
     config = configured(data={"group": group, **reading(root, labels, columns, case_pattern)})
     with shown_progress() as progress:
         result = scan(data, settings=config.data, progress=progress)
@@ -100,6 +102,8 @@ def audit_command(
     from lobule.data.scan import scan
     from lobule.provenance import write_atomically
 
+    if out:
+        writable_file("--out", out)
     # An audit needs no case: it says what is missing instead of stopping.
     config = configured(data={"group": "image", **reading(root, labels, columns, case_pattern)})
     with shown_progress() as progress:
@@ -136,6 +140,7 @@ def split_command(
     from lobule.data.scan import scan
     from lobule.data.split import describe, split
 
+    writable_file("--out", out)
     dividing = {"group": group, "folds": folds, "validation": validation}
     config = configured(seed=seed, data={**dividing, **reading(root, labels, columns, case_pattern)})
     with shown_progress() as progress:
@@ -165,6 +170,7 @@ def phantom_command(
     """Draw synthetic H&E-like tissue with the names and folders of BreakHis, and masks of its malignant regions."""
     from lobule.data.phantom import write_phantom
 
+    writable_folder("--to", to)
     with shown_progress() as progress:
         summary = write_phantom(to, cases=cases, seed=seed or 0, progress=progress)
     _show(

@@ -10,6 +10,7 @@ import typer
 from lobule.cli.console import disclaim, say, show_json, shown_progress, warn
 from lobule.cli.options import AsJson, Seed
 from lobule.cli.scores import show_scores
+from lobule.cli.targets import writable_folder
 
 __all__ = ["demo"]
 
@@ -25,6 +26,7 @@ def demo(
     """Do the whole job on built-in synthetic tissue, offline: train, report, predict, heat maps."""
     from lobule.demo import run_demo
 
+    writable_folder("--out", out)
     with shown_progress() as progress:
         done = run_demo(out, data=data, seed=seed or 0, progress=progress)
     files = {
@@ -35,7 +37,7 @@ def demo(
         "heat maps": done.heatmaps,
     }
     if as_json:
-        show_json({**{name: str(path) for name, path in files.items()}, "weights": done.weights})
+        show_json({**{name.replace(" ", "_"): str(path) for name, path in files.items()}, "weights": done.weights})
         return
     show_scores(done.run.metrics)
     for name, path in files.items():

@@ -17,8 +17,9 @@ def doctor(as_json: AsJson = False) -> None:
     from lobule.doctor import examine
 
     checks = examine()
+    is_fine = all(check.is_fine for check in checks if check.is_needed)
     if as_json:
-        show_json([asdict(check) for check in checks])
+        show_json({"is_fine": is_fine, "checks": [asdict(check) for check in checks]})
     else:
         for check in checks:
             mark = "ok" if check.is_fine else "MISSING" if check.is_needed else "optional"
@@ -26,5 +27,5 @@ def doctor(as_json: AsJson = False) -> None:
             if check.remedy:
                 say(f"{'':<9}{'':<18}-> {check.remedy}")
         disclaim()
-    if any(check.is_needed and not check.is_fine for check in checks):
+    if not is_fine:
         raise typer.Exit(1)

@@ -11,6 +11,7 @@ from lobule.cli.checklists import checklist_names
 from lobule.cli.console import disclaim, say, show_json, shown_progress, warn
 from lobule.cli.options import AsJson, ChecklistNames, Seed
 from lobule.cli.scores import show_scores
+from lobule.cli.targets import writable_folder
 
 __all__ = ["evaluate"]
 
@@ -33,6 +34,7 @@ def evaluate(
     from lobule.rescore import rescore
 
     wanted = checklist_names(checklist)
+    writable_folder("--out", out)
     with shown_progress() as progress:
         scored = rescore(
             source, out, threshold=threshold, bootstrap=bootstrap, seed=seed, checklists=wanted, progress=progress

@@ -10,6 +10,7 @@ import typer
 
 from lobule.cli.console import disclaim, say, show_json
 from lobule.cli.options import AsJson
+from lobule.cli.targets import writable_folder
 
 __all__ = ["export"]
 
@@ -32,6 +33,7 @@ def export(
     """Write a model for other tools: `keras` gives one flat .keras file a task, verified against the bundle."""
     from lobule.export.keras_export import export_keras
 
+    writable_folder("--out", out)
     written = {Format.KERAS: export_keras}[to](bundle, out, weights=weights)
     if as_json:
         show_json({"files": [str(path) for path in written]})

@@ -12,6 +12,7 @@ import typer
 
 from lobule.cli.console import disclaim, say, show_json, show_table, shown_progress, warn
 from lobule.cli.options import AsJson, OptionalModel, model_or_starter
+from lobule.cli.targets import writable_file, writable_folder
 from lobule.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ def predict(
 
     if resume and out is None:
         raise ConfigError("--resume: needs --out, the file of the command that was stopped.")
+    if out:
+        writable_file("--out", out)
+    if heatmaps:
+        writable_folder("--heatmaps", heatmaps)
     predictor = open_predictor(model_or_starter(model))
     if out is None:
         _show(paths, predictor, heatmaps, as_json=as_json)

@@ -29,6 +29,8 @@ from lobule.cli.options import (
     reading,
 )
 from lobule.cli.scores import show_scores
+from lobule.cli.targets import writable_folder
+from lobule.errors import ConfigError
 
 __all__ = ["train"]
 
@@ -59,6 +61,9 @@ def train(
     from lobule.pipeline import train as run_pipeline
 
     wanted = checklist_names(checklist)
+    writable_folder("--out", out)
+    if split and not split.is_file():
+        raise ConfigError(f"--split {split}: no such file; make one with `lobule data split`, or leave it out.")
     settings = configured(
         config,
         overrides,

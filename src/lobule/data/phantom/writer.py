@@ -124,10 +124,14 @@ def write_phantom(
     report, done = progress or silent, 0
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         jobs = [pool.submit(_write_case, folder, case, images_per_case, size) for case in plan]
-        for job in jobs:
-            job.result()
-            done += images_per_case
-            report("phantom", done, cases * images_per_case)
+        try:
+            for job in jobs:
+                job.result()
+                done += images_per_case
+                report("phantom", done, cases * images_per_case)
+        except BaseException:  # Ctrl-C above all: what has not begun is not begun.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return PhantomSummary(
         folder=folder,
         images=folder / _IMAGES,
