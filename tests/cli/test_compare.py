@@ -72,7 +72,8 @@ def test_what_cannot_be_compared_is_exit_1(lobule: Lobule, finished: Run, rival:
     assert "has no predictions.csv" in empty.err
     folder = lobule("compare", finished.folder, rival, "--out", tmp_path)
     assert folder.code == 1
-    assert "is a folder; name a file" in folder.err
+    assert "expected a file such as" in folder.err
+    assert "received a folder" in folder.err
     frame = Predictions.read(rival).frame
     Predictions(frame.assign(image_id="x" + frame["image_id"])).write(tmp_path / "foreign.csv")
     foreign = lobule("compare", finished.folder, tmp_path / "foreign.csv")

@@ -25,6 +25,6 @@ def test_what_was_made_is_said_and_random_filters_are_owned_up_to(
         "report": str(finished.folder / "report.html"),
         "model": str(finished.folder / "model"),
         "predictions": "p.csv",
-        "heat maps": "maps",
+        "heat_maps": "maps",
         "weights": weights,
     }
