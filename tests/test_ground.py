@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 import re
 from pathlib import Path
 
@@ -63,3 +64,13 @@ def test_the_cache_folder_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert provenance.cache_folder() == Path("/somewhere")
     monkeypatch.delenv("LOBULE_CACHE")
     assert provenance.cache_folder().name == "lobule"
+
+
+def test_cores_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 3}, raising=False)
+    assert provenance.usable_cores() == 2
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert provenance.usable_cores() == 7
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert provenance.usable_cores() == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from lobule.features.extract import extract_spec
 from lobule.features.statistics import statistics_of
 from lobule.model.held_out import held_out_predictions
 from lobule.model.novelty import fit_novelty, held_out_novelty
+from lobule.model.side_by_side import side_by_side
 from lobule.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -140,12 +141,19 @@ def score(
     bootstrap, seed = config.report.bootstrap, config.seed
     measure = partial(evaluate, decision=config.decision, bootstrap=bootstrap, seed=seed)
     paired = partial(paired_differences, decision=config.decision, bootstrap=bootstrap, seed=seed)
-    own = measure(predictions, keep_given=keep_given, progress=progress)
-    controls, differences = {}, {}
-    for done, (name, rival) in enumerate(rivals.items(), start=1):
-        controls[name] = measure(rival, in_full=False)
-        differences[name] = paired(predictions, rival)
-        progress("score controls", done, len(rivals))
+
+    def beside(rival: Predictions) -> tuple[Metrics, dict[str, Any] | None]:
+        return measure(rival, in_full=False), paired(predictions, rival)
+
+    total, controls, differences = 1 + len(rivals), {}, {}
+    with side_by_side(total) as pool:
+        of_model = pool.submit(measure, predictions, keep_given=keep_given)
+        of_rivals = pool.map(beside, rivals.values())
+        own = of_model.result()
+        progress("evaluate", 1, total)
+        for done, (name, found) in enumerate(zip(rivals, of_rivals, strict=True), start=2):
+            controls[name], differences[name] = found
+            progress("evaluate", done, total)
     return own.with_controls(controls, differences=differences)
 
 

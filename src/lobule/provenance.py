@@ -10,7 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-__all__ = ["cache_folder", "digest_of_file", "digest_of_json", "environment", "now", "write_atomically"]
+__all__ = [
+    "cache_folder",
+    "digest_of_file",
+    "digest_of_json",
+    "environment",
+    "now",
+    "usable_cores",
+    "write_atomically",
+]
 
 _PACKAGES = (
     "keras",
@@ -63,6 +71,13 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("lobule", appauthor=False)
+
+
+def usable_cores() -> int:
+    """Return the number of cores this process may use, at least 1: fewer than there are where it is pinned."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def environment() -> dict[str, Any]:

@@ -10,14 +10,14 @@ import pytest
 
 from lobule.bench import rivals
 from lobule.bench.encode import bench_encode
-from lobule.bench.machine import cores, machine
+from lobule.bench.machine import machine
 from lobule.bench.rivals import TorchProcess, encoding_rivals
 from lobule.bench.setup import Setup
 from lobule.errors import RunError
 from lobule.features.build import build_spec
 from lobule.features.keras_engine import KerasEngine
 from lobule.features.spec import encoder_spec
-from lobule.provenance import cache_folder
+from lobule.provenance import cache_folder, usable_cores
 
 pytestmark = pytest.mark.keras
 
@@ -30,7 +30,7 @@ def test_rates_are_positive_and_ratios_follow_from_them(tiny: Setup) -> None:
     assert all(math.isfinite(value) and value > 0 for value in [*medians.values(), *ratios.values()])
     assert ratios["encode_vs_keras_predict"] == medians["encode"] / medians["keras_predict"]
     assert ratios["encode_vs_keras_jit"] == medians["encode"] / medians["keras_jit"]
-    possible = 1 / (1 / medians["engine"] + medians["prepare"] / cores())
+    possible = 1 / (1 / medians["engine"] + medians["prepare"] / usable_cores())
     assert ratios["encode_efficiency"] == pytest.approx(medians["encode"] / possible)
     assert ratios["engine_vs_matmul_peak"] == medians["engine"] * medians["macs_an_image"] / medians["matmul_f32"]
     assert medians["macs_an_image"] == 8 * 8 * 5 * 5 * 3 * 8

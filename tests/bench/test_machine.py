@@ -7,14 +7,15 @@ import time
 
 import pytest
 
-from lobule.bench.machine import Others, cores, machine
+from lobule.bench.machine import Others, machine
 from lobule.features.openvino_engine import precisions
+from lobule.provenance import usable_cores
 
 
 def test_the_machine_is_a_json_value_with_what_counts() -> None:
     told = machine()
     assert json.loads(json.dumps(told)) == told
-    assert told["usable_cores"] == cores() >= 1
+    assert told["usable_cores"] == usable_cores() >= 1
     assert set(told["precisions"]) == set(precisions()) >= {"FP32"}
 
 

@@ -53,7 +53,7 @@ def test_no_images_give_no_rows(engine: OpenVINOEngine) -> None:
 
 
 def test_only_a_few_images_are_held_at_a_time(engine: OpenVINOEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lobule.features.openvino_engine._cores", lambda: 2)
+    monkeypatch.setattr("lobule.features.openvino_engine.usable_cores", lambda: 2)
     taken = 0
 
     def source() -> Iterator[NDArray[np.uint8]]:

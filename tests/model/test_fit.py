@@ -109,8 +109,9 @@ def test_a_head_is_the_mean_of_its_members() -> None:
     kernel, bias, output, output_bias = (np.array(tensor[1]) for tensor in heads._model.get_weights())
     head = heads.heads()[1]
     standardised = (data.features[0] - head.mean) / head.scale
-    hidden = np.split(np.maximum(standardised @ kernel + bias, 0), _SETTINGS.members, axis=1)
-    members = [hidden[m] @ output[m] + output_bias[0, m] for m in range(_SETTINGS.members)]
+    hidden = np.split(np.maximum(standardised @ kernel[0] + bias[0], 0), _SETTINGS.members, axis=1)
+    biases = np.split(output_bias[0], _SETTINGS.members)
+    members = [hidden[m] @ output[m] + biases[m] for m in range(_SETTINGS.members)]
     np.testing.assert_allclose(head.logits(data.features[0]), np.mean(members, axis=0), rtol=1e-4, atol=1e-5)
 
 

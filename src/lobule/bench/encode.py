@@ -14,7 +14,6 @@ import numpy as np
 
 from lobule.bench.arithmetic import PEAK_SIDE, multiply_accumulates, product_peak
 from lobule.bench.clock import alternately, seconds_of
-from lobule.bench.machine import cores
 from lobule.bench.results import Ratio, Result, Series, Skipped
 from lobule.bench.rivals import Rival, encoding_rivals
 from lobule.bench.setup import Setup, fresh_cache
@@ -28,7 +27,7 @@ from lobule.features.parity import measured_parities
 from lobule.features.precision import settle
 from lobule.features.spec import EncoderSpec, encoder_spec
 from lobule.progress import Progress, silent
-from lobule.provenance import cache_folder
+from lobule.provenance import cache_folder, usable_cores
 
 __all__ = ["bench_encode"]
 
@@ -127,9 +126,9 @@ def _encode_seconds(workload: Workload, spec: EncoderSpec) -> float:
 def _prepare_core_seconds(workload: Workload, size: int) -> float:
     """Return core-seconds an image for decoding and squashing, all cores busy with it."""
     paths = workload.manifest.paths
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         seconds = seconds_of(lambda: [None for _ in pool.map(lambda path: prepare(path, size), paths)])
-    return seconds * cores() / len(paths)
+    return seconds * usable_cores() / len(paths)
 
 
 def _decode_seconds(workload: Workload) -> tuple[float, ...]:
@@ -179,7 +178,7 @@ def _ratios(bench: _Bench, medians: dict[str, float]) -> list[Ratio]:
         for name in ("keras_jit", "onnxruntime", "torch")
         if name in medians
     ]
-    possible = cores() / (cores() / medians["engine"] + medians["prepare"])
+    possible = usable_cores() / (usable_cores() / medians["engine"] + medians["prepare"])
     ratios.append(
         Ratio("encode_efficiency", encode / possible, "encode / (cores / (cores / engine + prepare))", _EFFICIENCY)
     )
@@ -197,7 +196,7 @@ def _notes(bench: _Bench) -> tuple[str, ...]:
         "(graph_written, once a backbone).",
         f"Rivals get the squashed pixels of {_RIVAL_IMAGES} images at most in memory, batches of 32, single precision, "
         "already traced and compiled.",
-        f"prepare is decoding and squashing the same files on all {cores()} cores; decode_largest is one "
+        f"prepare is decoding and squashing the same files on all {usable_cores()} cores; decode_largest is one "
         f"{bench.workload.largest_kind} file on one core.",
     ]
     if not any(name.startswith("matmul") for name in bench.contenders):

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lobule.features.openvino_engine import precisions
-from lobule.provenance import environment
+from lobule.provenance import environment, usable_cores
 
-__all__ = ["Others", "cores", "machine"]
+__all__ = ["Others", "machine"]
 
 _GIB = 2**30
 
@@ -19,18 +19,11 @@ def machine() -> dict[str, Any]:
     """Return versions and hardware, what the processor can compute in, and how busy it was just now, as JSON."""
     return {
         **environment(),
-        "usable_cores": cores(),
+        "usable_cores": usable_cores(),
         "memory_gib": _memory(),
         "precisions": list(precisions()),
         "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
-
-
-def cores() -> int:
-    """Return the number of cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Others:

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from lobule.bench.machine import cores
 from lobule.bench.workload import Workload, prepare
 from lobule.features.build import build_spec
 from lobule.features.keras_runtime import import_keras
 from lobule.features.spec import EncoderSpec
+from lobule.provenance import usable_cores
 
 __all__ = ["EPOCHS", "epoch_seconds", "extrapolated"]
 
@@ -80,4 +80,4 @@ def _images(keras: Any, paths: list[Path], targets: np.ndarray[Any, Any], size: 
             part = slice(index * _BATCH, (index + 1) * _BATCH)
             return np.stack([prepare(path, size) for path in paths[part]]).astype(np.float32), targets[part]
 
-    return Images(workers=cores(), use_multiprocessing=False)
+    return Images(workers=usable_cores(), use_multiprocessing=False)

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule.bench.clock import seconds_of
-from lobule.bench.machine import cores
 from lobule.bench.results import Skipped
 from lobule.errors import RunError
 from lobule.features.keras_runtime import import_keras
+from lobule.provenance import usable_cores
 
 __all__ = ["BATCH", "Rival", "TorchProcess", "encoding_rivals", "features_model"]
 
@@ -108,7 +108,7 @@ def _onnxruntime(model: Any, images: _Images, folder: Path) -> Rival:
         warnings.simplefilter("ignore", FutureWarning)  # of tf2onnx, about NumPy
         model.export(graph, format="onnx", verbose=False)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = cores()
+    options.intra_op_num_threads = usable_cores()
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
 
@@ -153,7 +153,7 @@ class TorchProcess:
 
     def __init__(self, network: str, images: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "lobule.bench.torch_child", network, str(images), str(cores())],
+            [sys.executable, "-m", "lobule.bench.torch_child", network, str(images), str(usable_cores())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

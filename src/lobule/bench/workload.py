@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lobule.bench.machine import cores
 from lobule.bench.setup import Setup
 from lobule.config import DataSettings
 from lobule.data.images import decode
@@ -22,7 +21,7 @@ from lobule.data.phantom import write_phantom
 from lobule.data.scan import scan
 from lobule.features.views import apply_view
 from lobule.progress import Progress, silent
-from lobule.provenance import write_atomically
+from lobule.provenance import usable_cores, write_atomically
 
 __all__ = ["Workload", "prepare", "squashed_arrays", "workload_of"]
 
@@ -89,7 +88,7 @@ def _draw(setup: Setup, folder: Path, images: int, progress: Progress) -> Path:
         folder, cases=cases, images_per_case=each, size=size, seed=setup.seed, progress=progress
     ).images
     files = sorted(drawn.rglob("*.png"))
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         list(pool.map(_squash_file, files[1::2]))
     return folder
 
@@ -107,5 +106,5 @@ def prepare(path: Path, size: int) -> NDArray[np.uint8]:
 
 def squashed_arrays(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
     """Return all images in memory, (n, size, size, 3) RGB."""
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         return np.stack(list(pool.map(lambda path: prepare(path, size), paths)))

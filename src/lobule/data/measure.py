@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from lobule.data.pixel_cache import PixelCache, Pixels, Stamp
 from lobule.data.thumbnails import thumbnail
 from lobule.errors import ImageError
 from lobule.progress import Progress
+from lobule.provenance import usable_cores
 
 __all__ = ["measure"]
 
@@ -83,4 +83,4 @@ def _bombs_are_errors() -> Iterator[None]:
 
 
 def _threads() -> int:
-    return min(os.cpu_count() or 1, _MAX_THREADS)
+    return min(usable_cores(), _MAX_THREADS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from lobule.features.spec import EncoderSpec, encoder_spec
 from lobule.features.store import FeatureStore
 from lobule.features.views import apply_view
 from lobule.progress import Progress, silent
+from lobule.provenance import usable_cores
 
 __all__ = ["Features", "extract", "extract_spec"]
 
@@ -174,7 +174,7 @@ def _compute(jobs: list[_Job], target: _Target) -> None:
     def load(job: _Job) -> _Views:
         return _views(job, target.views, size)
 
-    with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="early") as pool:
+    with ThreadPoolExecutor(usable_cores(), thread_name_prefix="early") as pool:
         early = {job.row: pool.submit(load, job) for job in jobs[: -(-_DECODED_EARLY // len(target.views))]}
         try:
             target.progress("backbone", 0, 1)

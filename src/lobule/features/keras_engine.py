@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -17,6 +16,7 @@ from lobule.features.engines import as_image
 from lobule.features.keras_runtime import import_keras
 from lobule.features.spec import EncoderSpec
 from lobule.features.turns import Load, loaded_ahead
+from lobule.provenance import usable_cores
 
 __all__ = ["KerasEngine"]
 
@@ -54,7 +54,7 @@ class KerasEngine:
         counts: deque[int] = deque()
 
         def images() -> Iterator[NDArray[np.uint8]]:
-            for loaded in loaded_ahead(jobs, load, threads=min(os.cpu_count() or 1, _MAX_THREADS)):
+            for loaded in loaded_ahead(jobs, load, threads=min(usable_cores(), _MAX_THREADS)):
                 counts.append(len(loaded))
                 yield from loaded
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ def import_keras() -> ModuleType:
     Raises:
         MissingExtraError: Keras or its backend is not installed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _quieten_tensorflow()
     try:
         import keras
     except ModuleNotFoundError:
@@ -34,12 +35,23 @@ def import_tensorflow() -> ModuleType:
     Raises:
         MissingExtraError: TensorFlow is not installed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _quieten_tensorflow()
     try:
         import tensorflow
     except ModuleNotFoundError:
         raise MissingExtraError("writing the graph of a backbone for OpenVINO", "train") from None
     return tensorflow  # type: ignore[no-any-return]
+
+
+def _quieten_tensorflow() -> None:
+    """Keep TensorFlow's remarks from the terminal, unless the user has asked for them; errors still come.
+
+    It warns of "retracing", for one, as soon as a program trains more than a few models, as is done here.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logger = logging.getLogger("tensorflow")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.ERROR)
 
 
 def keras_home() -> Path:

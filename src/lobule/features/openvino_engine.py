@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -17,6 +16,7 @@ from lobule.errors import VerificationError
 from lobule.features.engines import Precision, as_image
 from lobule.features.openvino_runtime import import_openvino
 from lobule.features.turns import in_turns
+from lobule.provenance import usable_cores
 
 if TYPE_CHECKING:
     from lobule.features.turns import Load
@@ -67,7 +67,7 @@ class OpenVINOEngine:
         is what keeps every core at work on one thing.
         """
         idle: SimpleQueue[_Slot] = SimpleQueue()
-        for _ in range(_cores()):
+        for _ in range(usable_cores()):
             idle.put(_Slot(self._compiled, self.input_size, self.feature_size))
 
         def encode(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -77,7 +77,7 @@ class OpenVINOEngine:
             finally:
                 idle.put(slot)
 
-        return in_turns(jobs, load, encode, threads=_cores())
+        return in_turns(jobs, load, encode, threads=usable_cores())
 
     def encode(self, images: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return the (n, D) features of (S, S, 3) RGB images."""
@@ -103,7 +103,7 @@ class OpenVINOEngine:
         running: deque[tuple[Any, NDArray[np.uint8]]] = deque()
         try:
             for image in images:
-                if len(running) == 2 * _cores():
+                if len(running) == 2 * usable_cores():
                     yield _finished(running)
                     self._idle.append(running.popleft()[0])
                 pixels = as_image(image, self.input_size)[None]
@@ -138,8 +138,8 @@ class OpenVINOEngine:
         preparation = ov.preprocess.PrePostProcessor(model)
         preparation.input().tensor().set_element_type(ov.Type.u8)
         settings = {
-            "NUM_STREAMS": _cores(),
-            "INFERENCE_NUM_THREADS": _cores(),
+            "NUM_STREAMS": usable_cores(),
+            "INFERENCE_NUM_THREADS": usable_cores(),
             "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
             "ENABLE_CPU_PINNING": False,
         }
@@ -219,9 +219,3 @@ def _finished(running: deque[tuple[Any, NDArray[np.uint8]]]) -> Any:
 
 def _copy(tensor: Any) -> NDArray[np.float32]:
     return np.array(tensor.data[0], dtype=np.float32)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

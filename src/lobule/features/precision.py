@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from lobule.features.parity import Parity, digest_of_images, parity_of
 from lobule.features.spec import EncoderSpec
 from lobule.features.views import apply_view
 from lobule.progress import Progress, silent
-from lobule.provenance import digest_of_json
+from lobule.provenance import digest_of_json, usable_cores
 
 if TYPE_CHECKING:
     from lobule.config import FeatureSettings
@@ -90,7 +89,7 @@ def _drawn(
     digests = sorted(paths)
     order = np.random.default_rng(seed).permutation(len(digests))[:count]
     chosen = [(paths[digests[place]], settings.views[turn % len(settings.views)]) for turn, place in enumerate(order)]
-    with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode") as pool:
+    with ThreadPoolExecutor(usable_cores(), thread_name_prefix="decode") as pool:
         return np.stack(list(pool.map(lambda each: _view(*each, size=spec.architecture.input_size), chosen)))
 
 

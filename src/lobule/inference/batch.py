@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -22,6 +21,7 @@ from lobule.inference.journal import Journal, Stamp, stamp_of
 from lobule.inference.overlay_files import file_names, shows, write_overlay
 from lobule.inference.predictor import Predictor
 from lobule.progress import Progress, silent
+from lobule.provenance import usable_cores
 from lobule.taxonomy import Task
 
 __all__ = ["BatchSummary", "predict_paths"]
@@ -161,7 +161,7 @@ def _draw(jobs: Sequence[_Job], answers: Mapping[Stamp, Answer], predictor: Pred
     def draw(job: _Job) -> str:
         return _draw_one(job, answers[job.stamp], predictor, folder)
 
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, _MAX_THREADS), thread_name_prefix="lobule-draw") as pool:
+    with ThreadPoolExecutor(min(usable_cores(), _MAX_THREADS), thread_name_prefix="lobule-draw") as pool:
         reasons = list(pool.map(draw, answered))
     return [Failure(job.image.path, reason) for job, reason in zip(answered, reasons, strict=True) if reason]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from lobule.inference.heatmap import HeatMap, default_class, explain
 from lobule.inference.pixels import ImageInput, as_list, pixels_of
 from lobule.model.bundle import Bundle, open_bundle
 from lobule.progress import Progress, silent
+from lobule.provenance import usable_cores
 from lobule.taxonomy import Task
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def _ahead(
     loads: Iterable[Load], prepare: Callable[[Load], _Prepared | ImageError]
 ) -> Generator[_Prepared | ImageError, None, None]:
     """Prepare images in threads, a few ahead of where they are taken, in order; a single one in this thread."""
-    remaining, threads = iter(loads), min(os.cpu_count() or 1, _MAX_THREADS)
+    remaining, threads = iter(loads), min(usable_cores(), _MAX_THREADS)
     first = list(islice(remaining, 2))
     if len(first) < 2:
         yield from map(prepare, first)

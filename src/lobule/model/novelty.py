@@ -209,13 +209,16 @@ def held_out_novelty(
     Returns:
         By index of the fit: novelty of its validation images, (n_validation,), and as many reasons.
     """
-    judged = {}
-    for index, fit in enumerate(fits):
-        if fit.validation.any():
-            known = fit.train
-            novelty = fit_novelty(features[known], statistics[known], cases=cases[known], false_refusal=false_refusal)
-            judged[index] = novelty.judge(features[fit.validation], statistics[fit.validation])
-    return judged
+    from lobule.model.side_by_side import side_by_side
+
+    def judge(fit: Fit) -> tuple[NDArray[np.float64], list[str]]:
+        known = fit.train
+        novelty = fit_novelty(features[known], statistics[known], cases=cases[known], false_refusal=false_refusal)
+        return novelty.judge(features[fit.validation], statistics[fit.validation])
+
+    judged = {index: fit for index, fit in enumerate(fits) if fit.validation.any()}
+    with side_by_side(len(judged)) as pool:
+        return dict(zip(judged, pool.map(judge, judged.values()), strict=True))
 
 
 def save_novelty(path: Path, novelty: Novelty) -> None:

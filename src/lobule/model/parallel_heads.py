@@ -6,7 +6,6 @@ expects them) both are transposed again and again, which under TensorFlow on a p
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from lobule.features.keras_runtime import import_keras
 from lobule.model.adam import penalised_adam
 from lobule.model.head import Head
 from lobule.model.loss import losses, weighted_mean
+from lobule.model.member_layer import member_layer
 from lobule.model.plan import Fit, sample_weights
 from lobule.taxonomy import Task, classes_of
 
@@ -113,16 +113,16 @@ class ParallelHeads:
     def _head(self, k: int, tensors: list[NDArray[np.float32]]) -> Head:
         """Put the members of one head together: their outputs are divided by their number."""
         *hidden, kernel, bias = tensors
-        size = self._mean.shape[1]
-        output_kernel = kernel.reshape(-1, kernel.shape[-1]) / self._members
+        size, classes = self._mean.shape[1], kernel.shape[-1]
+        output_kernel = kernel.reshape(-1, classes) / self._members
         return Head(
             self._data.task,
             self._mean[k],
             self._scale[k],
-            hidden[0] if hidden else np.zeros((size, 0), np.float32),
+            hidden[0][0] if hidden else np.zeros((size, 0), np.float32),
             hidden[1][0] if hidden else np.zeros(0, np.float32),
             np.asarray(output_kernel, dtype=np.float32),
-            bias[0].mean(axis=0),
+            bias.reshape(-1, classes).mean(axis=0),
         )
 
     def _batches(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]]:
@@ -160,26 +160,15 @@ class ParallelHeads:
     def _build(self, seed: int) -> Any:
         keras, settings = self._keras, self._settings
         count, size, images = *self._mean.shape, settings.batch_size
-        units = settings.hidden // self._members
-
-        def dense(equation: str, inputs: int, shape: tuple[int, ...], activation: str | None = None) -> Any:
-            _, kernel, output = re.split(",|->", equation)
-            return keras.layers.EinsumDense(
-                equation,
-                output_shape=shape,
-                bias_axes="".join(axis for axis in output if axis in kernel),
-                activation=activation,
-                kernel_initializer=keras.initializers.RandomNormal(stddev=(2 / inputs) ** 0.5, seed=seed),
-            )
 
         outputs = inputs = keras.Input(batch_shape=(count, images, size))
         if settings.hidden:
-            outputs = dense("kbd,kdh->kbh", size, (images, settings.hidden), "relu")(outputs)
+            outputs = member_layer(count, 1, size, settings.hidden, activation="relu", seed=seed)(outputs)
             outputs = keras.layers.Dropout(settings.dropout, seed=seed + 1)(outputs)
-            outputs = keras.layers.Reshape((images, self._members, units))(outputs)
-        last = "kbmh,kmhc->kbmc" if settings.hidden else "kbd,kmdc->kbmc"
         classes = self._targets.shape[1]
-        outputs = dense(last, units or size, (images, self._members, classes))(outputs)
+        taken = settings.hidden // self._members or size
+        outputs = member_layer(count, self._members, taken, classes, activation=None, seed=seed)(outputs)
+        outputs = keras.layers.Reshape((images, self._members, classes))(outputs)
         model = keras.Model(inputs, outputs)
         crossentropy = "BinaryCrossentropy" if self._data.task == "binary" else "CategoricalCrossentropy"
         loss = getattr(keras.losses, crossentropy)(from_logits=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
+
+from lobule.provenance import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ def side_by_side(jobs: int) -> Iterator[Executor]:
     Args:
         jobs: how many there will be; no more threads are made.
     """
-    threads = max(1, min(jobs, os.cpu_count() or 1))
+    threads = max(1, min(jobs, usable_cores()))
     # BLAS has one limit for the process, OpenMP one for each thread that calls it.
     with threadpool_limits(limits=1), ThreadPoolExecutor(threads, initializer=partial(threadpool_limits, 1)) as pool:
         yield pool

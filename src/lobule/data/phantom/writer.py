@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from lobule.data.phantom.render import choose_window, photograph
 from lobule.data.phantom.stain import Stain
 from lobule.errors import ConfigError, DataError
 from lobule.progress import Progress, silent
-from lobule.provenance import write_atomically
+from lobule.provenance import usable_cores, write_atomically
 from lobule.taxonomy import LABEL_OF_SUBTYPE, MAGNIFICATIONS, SUBTYPE_OF_CODE
 
 __all__ = ["PhantomSummary", "is_phantom", "write_phantom"]
@@ -122,7 +121,7 @@ def write_phantom(
     _claim(folder, {"cases": cases, "images_per_case": images_per_case, "size": list(size), "seed": seed})
     plan = [_Case(number, _ORDER[number % len(_ORDER)], seed) for number in range(cases)]
     report, done = progress or silent, 0
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=usable_cores()) as pool:
         jobs = [pool.submit(_write_case, folder, case, images_per_case, size) for case in plan]
         try:
             for job in jobs:
