@@ -30,7 +30,7 @@ def _tiny(finished: Run) -> Iterator[None]:
 def test_it_trains_predicts_and_explains_and_is_quick_the_second_time(
     phantom: PhantomSummary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "_settings", lambda seed, *, may_download: QUICK)
+    monkeypatch.setattr(demo, "_settings", lambda seed, reading, *, may_download: QUICK)
     monkeypatch.setattr("lobule.data.phantom.write_phantom", lambda *_args, **_options: phantom)
     done = run_demo(tmp_path)
     assert done.data == phantom.folder
@@ -54,7 +54,7 @@ def test_a_folder_of_ones_own_is_used_instead_of_tissue(
         asked.append((data, out))
         return finished
 
-    monkeypatch.setattr(demo, "_settings", lambda seed, *, may_download: QUICK if may_download else None)
+    monkeypatch.setattr(demo, "_settings", lambda seed, reading, *, may_download: QUICK if may_download else None)
     monkeypatch.setattr("lobule.pipeline.train", train)
     done = run_demo(tmp_path, data=phantom.images)
     assert asked == [(phantom.images, tmp_path / "run")]
@@ -74,7 +74,7 @@ def test_without_weights_the_filters_are_random(
 
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(demo, "resolve_weights", resolve)
-    config = demo._settings(3, may_download=may_download)
+    config = demo._settings(3, {}, may_download=may_download)
     assert (config.seed, config.features.weights, config.features.backbone) == (3, "none", "vgg16")
     assert asked == (["imagenet"] if may_download else [])
 
@@ -85,4 +85,9 @@ def test_weights_that_are_there_are_used(tmp_path: Path, monkeypatch: pytest.Mon
     file = published_file(backbone("vgg16"))
     file.parent.mkdir(parents=True)
     file.write_bytes(b"")
-    assert demo._settings(0, may_download=False).features.weights == "imagenet"
+    assert demo._settings(0, {}, may_download=False).features.weights == "imagenet"
+
+
+def test_how_the_folder_is_read_is_part_of_the_settings() -> None:
+    config = demo._settings(3, {"case_pattern": "patient[0-9]+"}, may_download=False)
+    assert (config.seed, config.data.case_pattern) == (3, "patient[0-9]+")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lobule.config import Config, load_config
 from lobule.errors import WeightsError
@@ -12,6 +12,7 @@ from lobule.features.weights import published_file, resolve_weights
 from lobule.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from lobule.pipeline import Run
@@ -40,12 +41,20 @@ class Demo:
     weights: str
 
 
-def run_demo(out: Path, *, data: Path | None = None, seed: int = 0, progress: Progress = silent) -> Demo:
+def run_demo(
+    out: Path,
+    *,
+    data: Path | None = None,
+    reading: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Demo:
     """Do the whole job: train with VGG16, report, predict a few images with heat maps.
 
     Args:
         out: folder for everything; the same call resumes.
         data: folder of images; None: synthetic tissue is drawn into `out`, and no network is used.
+        reading: how the folder is read, such as `{"case_pattern": "patient[0-9]+"}`: settings of the group `data`.
         seed: seed of the tissue and of the run.
         progress: told about every stage.
 
@@ -58,7 +67,7 @@ def run_demo(out: Path, *, data: Path | None = None, seed: int = 0, progress: Pr
     from lobule.pipeline import train
 
     folder = data or write_phantom(out / "synthetic", seed=seed, progress=progress).folder
-    config = _settings(seed, may_download=data is not None)
+    config = _settings(seed, reading or {}, may_download=data is not None)
     run = train(folder, out / "run", config=config, command="lobule demo", progress=progress)
     predictions, heatmaps = out / "prediction" / "predictions.csv", out / "prediction" / "heatmaps"
     chosen = _a_few(run.folder)
@@ -66,7 +75,7 @@ def run_demo(out: Path, *, data: Path | None = None, seed: int = 0, progress: Pr
     return Demo(folder, run, predictions, heatmaps, config.features.weights)
 
 
-def _settings(seed: int, *, may_download: bool) -> Config:
+def _settings(seed: int, reading: Mapping[str, Any], *, may_download: bool) -> Config:
     """Return VGG16 with one view; random filters where its weights are neither here nor to be had."""
     vgg16 = backbone("vgg16")
     weights = "imagenet"
@@ -76,7 +85,8 @@ def _settings(seed: int, *, may_download: bool) -> Config:
         resolve_weights(weights, vgg16, seed=seed)
     except WeightsError:
         weights = "none"
-    return load_config(settings={"seed": seed, "features": {"weights": weights, "views": ["identity"]}})
+    features = {"weights": weights, "views": ["identity"]}
+    return load_config(settings={"seed": seed, "data": dict(reading), "features": features})
 
 
 def _a_few(run: Path) -> list[Path]:

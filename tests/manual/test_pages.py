@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lobule.config import load_config
+from lobule.config import Config, load_config
 from lobule.data.phantom import PhantomSummary
 from lobule.pipeline import Run
 from tests.manual.blocks import NOT_RUN, Page, all_pages, read_page
@@ -97,7 +97,7 @@ def test_settings_that_a_page_shows_as_a_file_are_allowed(page: Page, tmp_path: 
     for block in page.blocks:
         if block.language == "yaml" and block.title.startswith("settings"):
             (tmp_path / block.title).write_text(block.body, encoding="utf-8")
-            load_config(tmp_path / block.title)
+            assert load_config(tmp_path / block.title) != Config(), f"line {block.line} changes nothing"
 
 
 def test_faults_are_found() -> None:
