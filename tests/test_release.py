@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 import lobule
@@ -31,6 +34,19 @@ def test_the_changelog_lists_versions_from_new_to_old_with_their_dates() -> None
     order = [_order(found[1]) for found in read if found]
     assert order == sorted(order, reverse=True)
     assert len(set(order)) == len(order)
+
+
+def test_a_source_distribution_has_everything_that_the_tests_need() -> None:
+    if not (_ROOT / ".git").exists():
+        pytest.skip("not a checkout: what is kept cannot be told from what was made")
+    kept = subprocess.run(
+        ["git", "ls-files"], cwd=_ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    always = ["pyproject.toml"]  # by hatchling itself
+    top = {name.split("/")[0] for name in kept}
+    assert sorted(name for name in top if not name.startswith(".")) == sorted([*included, *always])
 
 
 def _order(version: str) -> tuple[int, int, int, int, int]:
