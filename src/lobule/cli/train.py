@@ -22,10 +22,12 @@ from lobule.cli.options import (
     Group,
     Labels,
     Overrides,
+    Ray,
     Root,
     Seed,
     Validation,
     configured,
+    connected,
     reading,
 )
 from lobule.cli.scores import show_scores
@@ -51,6 +53,7 @@ def train(
     root: Root = None,
     case_pattern: CasePattern = None,
     checklist: ChecklistNames = None,
+    ray: Ray = None,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
@@ -76,7 +79,7 @@ def train(
         },
         features={"backbone": backbone, "weights": weights},
     )
-    with shown_progress() as progress:
+    with connected(ray) as cluster, shown_progress() as progress:
         run = run_pipeline(
             data,
             out,
@@ -84,6 +87,7 @@ def train(
             split_file=split,
             command=shlex.join(["lobule", *sys.argv[1:]]),
             progress=progress,
+            extractor=cluster.extract if cluster else None,
         )
     files = write_run_checklists(out, wanted)
     if as_json:
