@@ -7,14 +7,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lobule.config import FeatureSettings
 from lobule.data.images import decode, pixel_sha256
-from lobule.data.manifest import Manifest
 from lobule.errors import DataError, ImageError
 from lobule.features.engines import open_engine
 from lobule.features.precision import settle
@@ -22,6 +20,10 @@ from lobule.features.spec import EncoderSpec, encoder_spec
 from lobule.features.store import FeatureStore
 from lobule.features.views import apply_view
 from lobule.progress import Progress, silent
+
+if TYPE_CHECKING:  # workers that only compute need neither pydantic nor pandas
+    from lobule.config import FeatureSettings
+    from lobule.data.manifest import Manifest
 
 __all__ = ["Extractor", "Features", "Wanted", "extract", "extract_spec", "loaded_views"]
 

@@ -46,7 +46,7 @@ class Lost:
 
 
 class Crew(Protocol[_In, _Out]):
-    """Workers in numbered places; a token stands for something that was asked of one.
+    """Workers in numbered places; a token, which can be hashed, stands for something that was asked of one.
 
     What one worker is asked is done in the order in which it was asked.
 
@@ -158,16 +158,15 @@ class _Run(Generic[_Item, _Result]):
         return batch
 
     def _next_event(self) -> Iterator[Sequence[tuple[_Item, _Result | Lost]]]:
-        tokens = {id(token): number for number, slot in enumerate(self._slots) for token in _tokens(slot)}
+        tokens = {token: number for number, slot in enumerate(self._slots) for token in _tokens(slot)}
         if not tokens:
             raise RunError(
                 f"--ray: {_DEATHS_OF_A_SLOT} workers died one after the other in each of {len(self._slots)} places and "
                 "finished nothing in between; see the logs of Ray for the cause (often too little memory), then repeat "
                 "the command: what was finished is kept."
             )
-        flat = [token for slot in self._slots for token in _tokens(slot)]
         starting = not any(slot.flying for slot in self._slots)
-        number = tokens[id(self._crew.wait(flat, starting=starting))]
+        number = tokens[self._crew.wait(list(tokens), starting=starting)]
         slot = self._slots[number]
         if slot.start is not None:
             self._started(number, slot)
