@@ -139,9 +139,8 @@ def train(
         encoder = settle(encoder, config.features, material.seen, seed=config.seed, progress=progress)
         folder.note(precision=encoder.precision)
     with folder.timed("features"):
-        features = extract_spec(
-            material.manifest, encoder, views=config.features.views, progress=progress, extractor=extractor
-        )
+        views = config.features.views
+        features = extract_spec(material.manifest, encoder, views=views, progress=progress, extractor=extractor)
     with folder.timed("training"):
         trained = train_heads(material.manifest, features, material.fits, config=config, progress=progress)
         if config.finetune.blocks:

@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from lobule.data.manifest import Manifest
 from lobule.data.phantom import PhantomSummary
 from lobule.data.scan import scan
 from lobule.errors import ConfigError, MissingExtraError, RunError
-from lobule.features.extract import extract_spec
-from lobule.features.spec import encoder_spec
+from lobule.features.extract import Wanted, extract_spec
+from lobule.features.spec import EncoderSpec, encoder_spec
 from lobule.inference.batch import predict_paths
 from lobule.inference.predictor import Predictor
 from lobule.pipeline import Run, train
@@ -195,7 +195,7 @@ def test_features_and_a_whole_run_are_those_of_one_computer(
         manifest: Manifest = scan(phantom.folder, settings=QUICK.data).manifest
         spec = encoder_spec(QUICK.features, seed=QUICK.seed)
 
-        def refused(*_: object) -> Any:
+        def refused(spec: EncoderSpec, wanted: Sequence[Wanted]) -> Any:
             raise AssertionError("all features are in the store")
 
         stored = extract_spec(manifest, spec, views=QUICK.features.views, extractor=refused)
