@@ -114,29 +114,6 @@ def test_a_worker_killed_three_times_costs_nothing_of_two_thousand_images(
     check_three_kills(2000, cluster, model, tmp_path, caplog)
 
 
-def test_a_node_that_goes_takes_nothing_with_it(
-    nodes: Any, model: Path, tmp_path: Path, played: Callable[[type], None]
-) -> None:
-    played(played_work.Slow)
-    images, predictor = _images(tmp_path / "images", 200), Predictor(model)
-    predict_paths([images], predictor, tmp_path / "plain" / "p.csv")
-    with loopback_only(pytest.importorskip("ray")):
-        third = nodes.add_node(**NODE)
-    gone: list[int] = []
-
-    def remove(_: str, done: int, __: int) -> None:
-        if done >= 40 and not gone:
-            gone.append(done)
-            nodes.remove_node(third, allow_graceful=False)
-
-    with Cluster(nodes.address) as three:
-        assert three.size == 3
-        out = tmp_path / "ray" / "p.csv"
-        predict_paths([images], predictor, out, workers=three.answer, progress=remove)
-    assert gone
-    assert _outputs(out) == _outputs(tmp_path / "plain" / "p.csv")
-
-
 def test_an_image_that_kills_every_worker_is_a_failure_and_the_rest_goes_on(
     cluster: Cluster, model: Path, tmp_path: Path, played: Callable[[type], None]
 ) -> None:
@@ -332,3 +309,27 @@ def test_a_second_model_is_answered_by_new_workers(cluster: Cluster, model: Path
         predict_paths([images], Predictor(each), tmp_path / "ray" / "p.csv", workers=cluster.answer)
         predict_paths([images], Predictor(each), tmp_path / "plain" / "p.csv")
         assert _outputs(tmp_path / "ray" / "p.csv") == _outputs(tmp_path / "plain" / "p.csv")
+
+
+# The last of these tests: the cluster takes a while to notice that the node is gone.
+def test_a_node_that_goes_takes_nothing_with_it(
+    nodes: Any, model: Path, tmp_path: Path, played: Callable[[type], None]
+) -> None:
+    played(played_work.Slow)
+    images, predictor = _images(tmp_path / "images", 200), Predictor(model)
+    predict_paths([images], predictor, tmp_path / "plain" / "p.csv")
+    with loopback_only(pytest.importorskip("ray")):
+        third = nodes.add_node(**NODE)
+    gone: list[int] = []
+
+    def remove(_: str, done: int, __: int) -> None:
+        if done >= 40 and not gone:
+            gone.append(done)
+            nodes.remove_node(third, allow_graceful=False)
+
+    with Cluster(nodes.address) as three:
+        assert three.size == 3
+        out = tmp_path / "ray" / "p.csv"
+        predict_paths([images], predictor, out, workers=three.answer, progress=remove)
+    assert gone
+    assert _outputs(out) == _outputs(tmp_path / "plain" / "p.csv")
