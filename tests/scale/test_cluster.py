@@ -124,7 +124,7 @@ def test_an_image_that_kills_every_worker_is_a_failure_and_the_rest_goes_on(
     assert (summary.n_predicted, summary.n_failed, summary.exit_code) == (60, 2, 2)
     assert summary.failures is not None
     listed = summary.failures.read_text()
-    assert "poison.png,every worker that was given it died" in listed
+    assert 'poison.png","every worker that was given it died: ' in listed
 
 
 def test_heat_maps_resuming_and_workers_without_the_files_give_the_same_bytes(
@@ -206,12 +206,22 @@ def test_a_mistake_in_a_worker_is_an_error_with_its_reason(
         predict_paths([_images(tmp_path / "images", 3)], Predictor(model), tmp_path / "p.csv", workers=cluster.answer)
 
 
-def test_the_command_predicts_in_a_cluster(lobule: Lobule, nodes: Any, model: Path, tmp_path: Path) -> None:
+def test_the_command_predicts_in_a_cluster_and_its_stdout_is_its_result(
+    lobule: Lobule, nodes: Any, model: Path, tmp_path: Path, played: Callable[[type], None]
+) -> None:
     images = _images(tmp_path / "images", 5)
-    plain = lobule("predict", images, "--model", model, "--out", tmp_path / "plain" / "p.csv")
-    shared = lobule("predict", images, "--model", model, "--out", tmp_path / "ray" / "p.csv", "--ray", nodes.address)
+    (images / "poison.png").write_bytes(b"no image")
+    played(played_work.Poisonous)
+    plain = lobule("predict", images, "--model", model, "--out", tmp_path / "plain" / "p.csv", "--json")
+    (images / "poison.png").write_bytes((images / "000.png").read_bytes())
+    shared = lobule(
+        "predict", images, "--model", model, "--out", tmp_path / "ray" / "p.csv", "--ray", nodes.address, "--json"
+    )
     assert plain.code == shared.code == 2
     assert "Ray: 2 workers." in shared.err
+    assert shared.json["n_predicted"] == plain.json["n_predicted"] == 5, "what Ray says of dead workers is not there"
+    for name in ("plain", "ray"):
+        (tmp_path / name / "failures.csv").unlink()
     assert _outputs(tmp_path / "ray" / "p.csv") == _outputs(tmp_path / "plain" / "p.csv")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -103,6 +104,8 @@ def configured(
 def connected(ray: str | None) -> Iterator[Cluster | None]:
     """Yield the cluster that a command was given, connected for as long as it lasts; None: none was.
 
+    What Ray says meanwhile, of workers that died, goes to stderr: Ray itself would mix it with the result on stdout.
+
     Raises:
         MissingExtraError: Ray is not installed.
         ConfigError: nothing answers there.
@@ -112,7 +115,7 @@ def connected(ray: str | None) -> Iterator[Cluster | None]:
         return
     from lobule.scale.cluster import Cluster
 
-    with Cluster(ray) as cluster:
+    with redirect_stdout(sys.stderr), Cluster(ray) as cluster:
         warn(f"Ray: {cluster.size} workers.")
         yield cluster
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lobule.inference.batch import BatchSummary
-    from lobule.inference.elsewhere import Workers
     from lobule.inference.predictor import Predictor
 
 __all__ = ["predict"]
@@ -52,14 +51,11 @@ def predict(
     if heatmaps:
         writable_folder("--heatmaps", heatmaps)
     opened = _open(model_or_starter(model), ray)
-    with connected(ray) as cluster:
-        run = partial(
-            _run, paths, opened, heatmaps=heatmaps, resume=resume, workers=cluster.answer if cluster else None
-        )
-        if out is None:
-            _show(run, opened, as_json=as_json)
-        else:
-            _write(run, out, as_json=as_json)
+    run = partial(_run, paths, opened, heatmaps=heatmaps, resume=resume, ray=ray)
+    if out is None:
+        _show(run, opened, as_json=as_json)
+    else:
+        _write(run, out, as_json=as_json)
 
 
 def _open(model: Path, ray: str | None) -> Predictor:
@@ -116,11 +112,12 @@ def _run(
     *,
     heatmaps: Path | None,
     resume: bool,
-    workers: Workers | None,
+    ray: str | None,
 ) -> BatchSummary:
     from lobule.inference.batch import predict_paths
 
-    with shown_progress() as progress:
+    with connected(ray) as cluster, shown_progress() as progress:
+        workers = cluster.answer if cluster else None
         return predict_paths(
             paths, predictor, out, heatmaps=heatmaps, resume=resume, progress=progress, workers=workers
         )
