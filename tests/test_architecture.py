@@ -30,12 +30,13 @@ _ORDER = (
     ("pipeline", "rescore"),
     ("starter",),
     ("demo", "doctor"),
+    ("scale",),
     ("server",),
     ("bench",),
     ("cli",),
 )
 _RANK = {room: rank for rank, rooms in enumerate(_ORDER) for room in rooms}
-_WITHOUT_TRAINING = ("data", "evaluation", "report", "inference", "server")
+_WITHOUT_TRAINING = ("data", "evaluation", "report", "inference", "scale", "server")
 _FRAMEWORKS = ("tensorflow", "keras", "jax", "torch")
 
 

@@ -27,6 +27,7 @@ _EXTRAS = {
     "train": ("keras", "tensorflow"),
     "int8": ("nncf",),
     "data": ("gdown", "py7zr", "requests"),
+    "ray": ("ray",),
     "serve": ("fastapi", "uvicorn", "python_multipart", "prometheus_client"),
 }
 _GIB = 2**30

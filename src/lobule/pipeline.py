@@ -17,7 +17,7 @@ from lobule.data.split import Split, split
 from lobule.errors import LeakageError, RunError, SplitError
 from lobule.evaluation.columns import HISTORY_COLUMNS
 from lobule.evaluation.metrics import Metrics
-from lobule.features.extract import extract_spec
+from lobule.features.extract import Extractor, extract_spec
 from lobule.features.precision import settle
 from lobule.features.spec import encoder_spec
 from lobule.inference.gallery import Lens, gallery_of
@@ -106,6 +106,7 @@ def train(
     split_file: Path | str | None = None,
     command: str = "",
     progress: Progress = silent,
+    extractor: Extractor | None = None,
 ) -> Run:
     """Train, evaluate, explain and save a classifier for both tasks.
 
@@ -119,6 +120,7 @@ def train(
         split_file: split to use instead of drawing one.
         command: the command line, for the record.
         progress: told about every stage.
+        extractor: who computes missing features instead of this process: `lobule.scale.cluster.Cluster.extract`.
 
     Raises:
         LobuleError: the data, the settings, the weights or the run folder cannot be used; LeakageError where
@@ -137,7 +139,8 @@ def train(
         encoder = settle(encoder, config.features, material.seen, seed=config.seed, progress=progress)
         folder.note(precision=encoder.precision)
     with folder.timed("features"):
-        features = extract_spec(material.manifest, encoder, views=config.features.views, progress=progress)
+        views = config.features.views
+        features = extract_spec(material.manifest, encoder, views=views, progress=progress, extractor=extractor)
     with folder.timed("training"):
         trained = train_heads(material.manifest, features, material.fits, config=config, progress=progress)
         if config.finetune.blocks:

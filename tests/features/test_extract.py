@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from lobule.config import FeatureSettings
@@ -18,11 +19,11 @@ from lobule.data.manifest import Manifest
 from lobule.errors import DataError
 from lobule.features import extract as extraction
 from lobule.features.engines import Engine, open_engine
-from lobule.features.extract import extract
+from lobule.features.extract import Wanted, extract, extract_spec, loaded_views
 from lobule.features.spec import EncoderSpec
 from lobule.features.views import apply_view
 from tests.features.conftest import noise
-from tests.tiny_backbone import TINY
+from tests.tiny_backbone import TINY, install_tiny_graph
 
 ManifestOf = Callable[[int], Manifest]
 
@@ -52,6 +53,37 @@ def test_a_second_extraction_opens_no_engine_and_no_file(
     np.testing.assert_array_equal(extract(manifest, tiny_settings, seed=0).values, first.values)
     backwards = manifest.select(list(reversed(manifest.frame["image_id"])))
     np.testing.assert_array_equal(extract(backwards, tiny_settings, seed=0).values, first.values[:, ::-1])
+
+
+def test_an_extractor_computes_what_is_missing_in_any_order_and_what_came_is_kept(
+    tiny_settings: FeatureSettings,
+    tiny_spec: EncoderSpec,
+    manifest_of: ManifestOf,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    manifest, views = manifest_of(7), tuple(tiny_settings.views)
+    asked: list[Wanted] = []
+
+    def backwards(spec: EncoderSpec, wanted: Sequence[Wanted]) -> Iterator[Sequence[tuple[int, NDArray[np.float32]]]]:
+        asked.extend(wanted)
+        engine = open_engine(spec)
+        for place, image in reversed(list(enumerate(wanted))):
+            if len(asked) == 6 and place == 3:
+                raise KeyboardInterrupt
+            yield [(place, engine.encode(loaded_views(image, image.path, size=engine.input_size)))]
+
+    with pytest.raises(KeyboardInterrupt):
+        extract_spec(manifest, tiny_spec, views=views, extractor=backwards)
+    told: list[tuple[str, int, int]] = []
+    features = extract_spec(
+        manifest, tiny_spec, views=views, extractor=backwards, progress=lambda *event: told.append(event)
+    )
+    assert len(asked) == 6 + 4, "two of six different images had been kept"
+    assert told[-1] == ("features", 8, 8)
+    monkeypatch.setenv("LOBULE_CACHE", str(tmp_path / "other"))
+    install_tiny_graph()
+    np.testing.assert_array_equal(features.values, extract(manifest, tiny_settings, seed=0).values)
 
 
 def test_identical_pixels_are_computed_once_and_an_image_is_decoded_once_for_all_views(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +15,7 @@ from lobule.errors import ConfigError
 
 if TYPE_CHECKING:
     from lobule.config import Config
+    from lobule.scale.cluster import Cluster
 
 __all__ = [
     "AsJson",
@@ -27,10 +30,12 @@ __all__ = [
     "Model",
     "OptionalModel",
     "Overrides",
+    "Ray",
     "Root",
     "Seed",
     "Validation",
     "configured",
+    "connected",
     "model_or_starter",
     "reading",
 ]
@@ -44,6 +49,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON."
 Seed = Annotated[int | None, typer.Option("--seed", help="One seed for everything that is drawn.", min=0)]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="One setting, such as head.hidden=128; repeatable.")]
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", help="Share the work out over a Ray cluster: auto, or HOST:PORT of its head (extra `ray`)."),
+]
 Group = Annotated[str | None, typer.Option("--group", help="Unit that no split divides: case, patient or image.")]
 Folds = Annotated[int | None, typer.Option("--folds", help="Number of folds.")]
 Validation = Annotated[float | None, typer.Option("--validation", help="Share of images in the holdout's validation.")]
@@ -89,6 +98,26 @@ def configured(
     }
     settings = {group: values for group, values in given.items() if values}
     return load_config(config, tuple(overrides or ()), settings if seed is None else {"seed": seed, **settings})
+
+
+@contextmanager
+def connected(ray: str | None) -> Iterator[Cluster | None]:
+    """Yield the cluster that a command was given, connected for as long as it lasts; None: none was.
+
+    What Ray says meanwhile, of workers that died, goes to stderr: Ray itself would mix it with the result on stdout.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        ConfigError: nothing answers there.
+    """
+    if ray is None:
+        yield None
+        return
+    from lobule.scale.cluster import Cluster
+
+    with redirect_stdout(sys.stderr), Cluster(ray) as cluster:
+        warn(f"Ray: {cluster.size} workers.")
+        yield cluster
 
 
 def model_or_starter(model: Path | None) -> Path:

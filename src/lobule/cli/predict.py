@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lobule.cli.console import disclaim, say, show_json, show_table, shown_progress, warn
-from lobule.cli.options import AsJson, OptionalModel, model_or_starter
+from lobule.cli.options import AsJson, OptionalModel, Ray, connected, model_or_starter
 from lobule.cli.targets import writable_file, writable_folder
 from lobule.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lobule.inference.batch import BatchSummary
     from lobule.inference.predictor import Predictor
 
@@ -34,31 +37,40 @@ def predict(
         Path | None, typer.Option("--heatmaps", help="Folder for one overlay a task and image.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a stopped command left off.")] = False,
+    ray: Ray = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict images with a trained model; a file that cannot be used is listed in failures.csv, the rest goes on."""
     # Before numpy is imported: its idle threads wait busily for a while, in the way of the graph's.
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    from lobule.inference.opening import open_predictor
-
     if resume and out is None:
         raise ConfigError("--resume: needs --out, the file of the command that was stopped.")
     if out:
         writable_file("--out", out)
     if heatmaps:
         writable_folder("--heatmaps", heatmaps)
-    predictor = open_predictor(model_or_starter(model))
+    opened = _open(model_or_starter(model), ray)
+    run = partial(_run, paths, opened, heatmaps=heatmaps, resume=resume, ray=ray)
     if out is None:
-        _show(paths, predictor, heatmaps, as_json=as_json)
+        _show(run, opened, as_json=as_json)
     else:
-        _write(paths, predictor, out, heatmaps, resume=resume, as_json=as_json)
+        _write(run, out, as_json=as_json)
 
 
-def _write(
-    paths: list[Path], predictor: Predictor, out: Path, heatmaps: Path | None, *, resume: bool, as_json: bool
-) -> None:
-    summary = _run(paths, predictor, out, heatmaps, resume=resume)
+def _open(model: Path, ray: str | None) -> Predictor:
+    """Open the model; its graph too, but where workers of a cluster will do that."""
+    if ray is None:
+        from lobule.inference.opening import open_predictor
+
+        return open_predictor(model)
+    from lobule.inference.predictor import Predictor
+
+    return Predictor(model)
+
+
+def _write(run: Callable[[Path], BatchSummary], out: Path, *, as_json: bool) -> None:
+    summary = run(out)
     if as_json:
         show_json({name: str(value) if isinstance(value, Path) else value for name, value in vars(summary).items()})
     else:
@@ -72,12 +84,12 @@ def _write(
         raise typer.Exit(2)
 
 
-def _show(paths: list[Path], predictor: Predictor, heatmaps: Path | None, *, as_json: bool) -> None:
+def _show(run: Callable[[Path], BatchSummary], predictor: Predictor, *, as_json: bool) -> None:
     """Predict into a folder that is gone afterwards, and show what came of it."""
     from lobule.data.failures import read_failures
 
     with tempfile.TemporaryDirectory(prefix="lobule-") as scratch:
-        summary = _run(paths, predictor, Path(scratch) / "predictions.csv", heatmaps, resume=False)
+        summary = run(Path(scratch) / "predictions.csv")
         rows = _rows(summary.out)
         failures = read_failures(summary.failures) if summary.failures else ()
     if as_json:
@@ -93,11 +105,22 @@ def _show(paths: list[Path], predictor: Predictor, heatmaps: Path | None, *, as_
         raise typer.Exit(2)
 
 
-def _run(paths: list[Path], predictor: Predictor, out: Path, heatmaps: Path | None, *, resume: bool) -> BatchSummary:
+def _run(
+    paths: list[Path],
+    predictor: Predictor,
+    out: Path,
+    *,
+    heatmaps: Path | None,
+    resume: bool,
+    ray: str | None,
+) -> BatchSummary:
     from lobule.inference.batch import predict_paths
 
-    with shown_progress() as progress:
-        return predict_paths(paths, predictor, out, heatmaps=heatmaps, resume=resume, progress=progress)
+    with connected(ray) as cluster, shown_progress() as progress:
+        workers = cluster.answer if cluster else None
+        return predict_paths(
+            paths, predictor, out, heatmaps=heatmaps, resume=resume, progress=progress, workers=workers
+        )
 
 
 def _rows(file: Path) -> list[dict[str, str | float]]:

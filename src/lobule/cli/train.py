@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,15 +22,22 @@ from lobule.cli.options import (
     Group,
     Labels,
     Overrides,
+    Ray,
     Root,
     Seed,
     Validation,
     configured,
+    connected,
     reading,
 )
 from lobule.cli.scores import show_scores
 from lobule.cli.targets import writable_folder
 from lobule.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lobule.pipeline import Run
 
 __all__ = ["train"]
 
@@ -51,6 +58,7 @@ def train(
     root: Root = None,
     case_pattern: CasePattern = None,
     checklist: ChecklistNames = None,
+    ray: Ray = None,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
@@ -76,7 +84,7 @@ def train(
         },
         features={"backbone": backbone, "weights": weights},
     )
-    with shown_progress() as progress:
+    with connected(ray) as cluster, shown_progress() as progress:
         run = run_pipeline(
             data,
             out,
@@ -84,8 +92,15 @@ def train(
             split_file=split,
             command=shlex.join(["lobule", *sys.argv[1:]]),
             progress=progress,
+            extractor=cluster.extract if cluster else None,
         )
-    files = write_run_checklists(out, wanted)
+    _show(run, out, write_run_checklists(out, wanted), as_json=as_json)
+    if run.n_failures:
+        warn(f"{run.n_failures} files could not be used; they are listed with the reasons in {out / 'failures.csv'}.")
+        raise typer.Exit(2)
+
+
+def _show(run: Run, out: Path, checklists: Sequence[Path], *, as_json: bool) -> None:
     if as_json:
         show_json(
             {"run": str(out), "was_done": run.was_done, "n_failures": run.n_failures, "metrics": run.metrics.document}
@@ -93,9 +108,6 @@ def train(
     else:
         show_scores(run.metrics)
         say(f"{'Was done already: ' if run.was_done else ''}{out / 'report.html'}")
-        for file in files:
+        for file in checklists:
             say(str(file))
         disclaim()
-    if run.n_failures:
-        warn(f"{run.n_failures} files could not be used; they are listed with the reasons in {out / 'failures.csv'}.")
-        raise typer.Exit(2)

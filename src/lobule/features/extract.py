@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lobule.config import FeatureSettings
 from lobule.data.images import decode, pixel_sha256
-from lobule.data.manifest import Manifest
 from lobule.errors import DataError, ImageError
 from lobule.features.engines import open_engine
 from lobule.features.precision import settle
@@ -22,7 +21,11 @@ from lobule.features.views import apply_view
 from lobule.progress import Progress, silent
 from lobule.provenance import usable_cores
 
-__all__ = ["Features", "extract", "extract_spec"]
+if TYPE_CHECKING:  # workers that only compute need neither pydantic nor pandas
+    from lobule.config import FeatureSettings
+    from lobule.data.manifest import Manifest
+
+__all__ = ["Extractor", "Features", "Wanted", "extract", "extract_spec", "loaded_views"]
 
 _IMAGES_A_SHARD: Final = 256
 _DECODED_EARLY: Final = 64
@@ -51,6 +54,31 @@ class Features:
         return self.spec.layer_slices
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """An image whose features are wanted.
+
+    Attributes:
+        path: its file.
+        digest: of the pixels that the file must have.
+        views: names of the views.
+    """
+
+    path: Path
+    digest: str
+    views: tuple[str, ...]
+
+
+class Extractor(Protocol):
+    """Whoever computes features instead of this process, such as `lobule.scale.cluster.Cluster.extract`."""
+
+    def __call__(
+        self, spec: EncoderSpec, wanted: Sequence[Wanted]
+    ) -> Iterator[Sequence[tuple[int, NDArray[np.float32]]]]:
+        """Yield (views, D) features with the places of their images as soon as they are there, in any order."""
+        ...
+
+
 @dataclass
 class _Job:
     """An image some of whose views are missing: its row among the unique images, its file and those views."""
@@ -59,6 +87,9 @@ class _Job:
     path: Path
     digest: str
     views: list[int]
+
+    def wanted(self, names: Sequence[str]) -> Wanted:
+        return Wanted(self.path, self.digest, tuple(names[view] for view in self.views))
 
 
 @dataclass
@@ -95,9 +126,17 @@ def extract(manifest: Manifest, settings: FeatureSettings, *, seed: int, progres
 
 
 def extract_spec(
-    manifest: Manifest, spec: EncoderSpec, *, views: tuple[str, ...], progress: Progress | None = None
+    manifest: Manifest,
+    spec: EncoderSpec,
+    *,
+    views: tuple[str, ...],
+    progress: Progress | None = None,
+    extractor: Extractor | None = None,
 ) -> Features:
-    """Return the features of every image in every view, by a resolved specification; see `extract`."""
+    """Return the features of every image in every view, by a resolved specification; see `extract`.
+
+    What is missing is computed by the extractor where there is one, and kept in the same store either way.
+    """
     digests = _digests(manifest)
     unique = {digest: row for row, digest in enumerate(dict.fromkeys(digests))}
     store = FeatureStore.of(spec)
@@ -107,7 +146,11 @@ def extract_spec(
         missing[row] = ~store.read_into(values[row], list(unique), view)
     if missing.any():
         jobs = _jobs(manifest, digests, unique, missing)
-        _compute(jobs, _Target(store, spec, views, values, int(missing.sum()), progress or silent))
+        target = _Target(store, spec, views, values, int(missing.sum()), progress or silent)
+        if extractor is None:
+            _compute(jobs, target)
+        else:
+            _collect(jobs, target, extractor)
     if len(unique) < len(digests):  # otherwise there is nothing to repeat, and no second copy in memory
         values = values[:, [unique[digest] for digest in digests]]
     return Features(values, views, spec)
@@ -190,11 +233,35 @@ def _compute(jobs: list[_Job], target: _Target) -> None:
             target.write()
 
 
-def _views(job: _Job, views: tuple[str, ...], size: int) -> _Views:
+def _collect(jobs: list[_Job], target: _Target, extractor: Extractor) -> None:
+    """Let another compute what is missing; what has come is kept, whatever ends it."""
     try:
-        image = decode(job.path)
+        for rows in extractor(target.spec, [job.wanted(target.views) for job in jobs]):
+            for place, features in rows:
+                target.take(jobs[place], features)
+    finally:
+        target.write()
+
+
+def _views(job: _Job, views: tuple[str, ...], size: int) -> _Views:
+    return loaded_views(job.wanted(views), job.path, size=size)
+
+
+def loaded_views(wanted: Wanted, source: Path | bytes, *, size: int) -> _Views:
+    """Return the views of an image, each (size, size, 3).
+
+    Args:
+        wanted: which views of what.
+        source: its file, or the bytes of it.
+        size: what the engine takes.
+
+    Raises:
+        DataError: it cannot be decoded, or has not the pixels that it must have.
+    """
+    try:
+        image = decode(source)
     except ImageError as error:
-        raise DataError(f"{job.path}: {error}; scan the data again.") from None
-    if pixel_sha256(image) != job.digest:
-        raise DataError(f"{job.path}: its pixels are no longer those of the manifest; scan the data again.")
-    return [apply_view(image, views[view], size=size) for view in job.views]
+        raise DataError(f"{wanted.path}: {error}; scan the data again.") from None
+    if pixel_sha256(image) != wanted.digest:
+        raise DataError(f"{wanted.path}: its pixels are no longer those of the manifest; scan the data again.")
+    return [apply_view(image, view, size=size) for view in wanted.views]

@@ -16,7 +16,6 @@ from lobule.errors import VerificationError
 from lobule.features.engines import Precision, as_image
 from lobule.features.openvino_runtime import import_openvino
 from lobule.features.turns import in_turns
-from lobule.provenance import usable_cores
 
 if TYPE_CHECKING:
     from lobule.features.turns import Load
@@ -40,6 +39,7 @@ class OpenVINOEngine:
         graph: `backbone.xml`, with its `.bin` beside it.
         precision: of the arithmetic. `bf16` is single precision where the processor has no bf16; `int8` needs a graph
             that was quantised.
+        threads: how many compute at once; None: as many as there are cores.
 
     Raises:
         VerificationError: the file is not such a graph.
@@ -47,8 +47,9 @@ class OpenVINOEngine:
 
     name = "openvino"
 
-    def __init__(self, graph: Path, *, precision: Precision = "f32") -> None:
+    def __init__(self, graph: Path, *, precision: Precision = "f32", threads: int | None = None) -> None:
         self.graph = Path(graph)
+        self._threads = threads or _cores()
         self.precision: str = "f32" if precision == "bf16" and "BF16" not in precisions() else precision
         self._idle: deque[Any] = deque()
         shapes = {name: list(output.partial_shape) for name, output in _outputs(self._model).items()}
@@ -67,7 +68,7 @@ class OpenVINOEngine:
         is what keeps every core at work on one thing.
         """
         idle: SimpleQueue[_Slot] = SimpleQueue()
-        for _ in range(usable_cores()):
+        for _ in range(self._threads):
             idle.put(_Slot(self._compiled, self.input_size, self.feature_size))
 
         def encode(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -77,7 +78,7 @@ class OpenVINOEngine:
             finally:
                 idle.put(slot)
 
-        return in_turns(jobs, load, encode, threads=usable_cores())
+        return in_turns(jobs, load, encode, threads=self._threads)
 
     def encode(self, images: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return the (n, D) features of (S, S, 3) RGB images."""
@@ -103,7 +104,7 @@ class OpenVINOEngine:
         running: deque[tuple[Any, NDArray[np.uint8]]] = deque()
         try:
             for image in images:
-                if len(running) == 2 * usable_cores():
+                if len(running) == 2 * self._threads:
                     yield _finished(running)
                     self._idle.append(running.popleft()[0])
                 pixels = as_image(image, self.input_size)[None]
@@ -138,8 +139,8 @@ class OpenVINOEngine:
         preparation = ov.preprocess.PrePostProcessor(model)
         preparation.input().tensor().set_element_type(ov.Type.u8)
         settings = {
-            "NUM_STREAMS": usable_cores(),
-            "INFERENCE_NUM_THREADS": usable_cores(),
+            "NUM_STREAMS": self._threads,
+            "INFERENCE_NUM_THREADS": self._threads,
             "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
             "ENABLE_CPU_PINNING": False,
         }
@@ -179,13 +180,13 @@ def precisions() -> tuple[str, ...]:
     return tuple(name for name in known if name in ("FP32", "BF16", "FP16", "INT8"))
 
 
-def load_graph(xml: Path, *, precision: Precision = "f32") -> OpenVINOEngine:
+def load_graph(xml: Path, *, precision: Precision = "f32", threads: int | None = None) -> OpenVINOEngine:
     """Open and compile the graph of a bundle; needs neither Keras nor TensorFlow.
 
     Raises:
         VerificationError: the file is not a graph with the input "image" and the outputs "features" and "map".
     """
-    engine = OpenVINOEngine(xml, precision=precision)
+    engine = OpenVINOEngine(xml, precision=precision, threads=threads)
     engine.compile()
     return engine
 

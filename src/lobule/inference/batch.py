@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,13 +15,14 @@ from lobule.data.images import DECODER, decode
 from lobule.errors import ConfigError, DataError, ImageError
 from lobule.features.openvino_runtime import import_openvino
 from lobule.inference.answers import Answer, Named, write_predictions
+from lobule.inference.elsewhere import UNDRAWN, Question, Reply, Workers
 from lobule.inference.heatmap import default_class
 from lobule.inference.inputs import InputImage, Inputs, expand
 from lobule.inference.journal import Journal, Stamp, stamp_of
 from lobule.inference.overlay_files import file_names, shows, write_overlay
 from lobule.inference.predictor import Predictor
 from lobule.progress import Progress, silent
-from lobule.provenance import usable_cores
+from lobule.provenance import usable_cores, write_atomically
 from lobule.taxonomy import Task
 
 __all__ = ["BatchSummary", "predict_paths"]
@@ -73,6 +74,7 @@ def predict_paths(
     heatmaps: Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
+    workers: Workers | None = None,
 ) -> BatchSummary:
     """Predict files, and every image under folders, into predictions.csv.
 
@@ -86,6 +88,7 @@ def predict_paths(
         heatmaps: folder for a PNG overlay of every image and task; None: none.
         resume: go on where a stopped batch left off; a finished one is left as it is.
         progress: called as `progress("predict", done, total)`.
+        workers: who answers instead of this process, such as `lobule.scale.cluster.Cluster.answer`.
 
     Raises:
         ConfigError: `out` is a folder, or `heatmaps` a file.
@@ -100,11 +103,14 @@ def predict_paths(
     failures = list(inputs.failures)
     with Journal(_partial(out), origin=_origin(predictor), resume=resume) as journal:
         new = [job for job in jobs if job.stamp not in journal.answers]
-        for done, chunk, answers in _answered(jobs, new, predictor):
-            failures += _note(answers, journal)
-            if heatmaps is not None:
-                failures += _draw(chunk, journal.answers, predictor, heatmaps)
-            (progress or silent)("predict", done, len(jobs))
+        with closing(
+            _here(jobs, new, predictor, journal, heatmaps)
+            if workers is None
+            else _elsewhere(jobs, workers, predictor, journal, heatmaps)
+        ) as steps:
+            for done, failed in steps:
+                failures += failed
+                (progress or silent)("predict", done, len(jobs))
         write_failures(_failures_csv(out), sorted(failures, key=lambda failure: (failure.path, failure.reason)))
         answered = [(job, answer) for job in jobs if (answer := journal.answers.get(job.stamp))]
         named = [Named(job.image.image_id, job.image.path) for job, _ in answered]
@@ -137,15 +143,64 @@ def _jobs(images: Sequence[InputImage]) -> list[_Job]:
     return [_Job(image, name, stamp_of(image.file)) for image, name in zip(images, names, strict=True)]
 
 
-def _answered(
-    jobs: Sequence[_Job], new: Sequence[_Job], predictor: Predictor
-) -> Iterator[tuple[int, Sequence[_Job], dict[_Job, Answer | ImageError]]]:
-    """Yield a few jobs at a time, with the number that is done when they are, and the answers of the new ones."""
+_Steps = Generator[tuple[int, list[Failure]], None, None]
+"""After a few images each: how many are done, and why those of the last step failed that did."""
+
+
+def _here(
+    jobs: Sequence[_Job], new: Sequence[_Job], predictor: Predictor, journal: Journal, heatmaps: Path | None
+) -> _Steps:
+    """Answer and draw in this process, in order."""
     is_new = set(new)
     with closing(predictor.stream(partial(decode, job.image.file) for job in new)) as stream:
         for start in range(0, len(jobs), _CHUNK):
             chunk = jobs[start : start + _CHUNK]
-            yield start + len(chunk), chunk, {job: next(stream) for job in chunk if job in is_new}
+            failures = _note({job: next(stream) for job in chunk if job in is_new}, journal)
+            if heatmaps is not None:
+                failures += _draw(chunk, journal.answers, predictor, heatmaps)
+            yield start + len(chunk), failures
+
+
+def _elsewhere(
+    jobs: Sequence[_Job], workers: Workers, predictor: Predictor, journal: Journal, heatmaps: Path | None
+) -> _Steps:
+    """Let others answer and draw; what comes, in whatever order, is noted and written at once."""
+    asked: list[tuple[_Job, Question]] = []
+    for job in jobs:
+        known = journal.answers.get(job.stamp)
+        wanted = tuple(_missing(job, known, predictor, heatmaps)) if heatmaps is not None else ()
+        if known is None or wanted:
+            asked.append((job, Question(job.stamp, known, wanted)))
+    done = len(jobs) - len(asked)
+    if done:
+        yield done, []
+    for replies in workers([question for _, question in asked], predictor):
+        failures: list[Failure] = []
+        told = [(asked[place][0], reply) for place, reply in replies]
+        # What was known is noted already; the journal holds each answer once.
+        failures += _note({job: reply.answer for job, reply in told if job.stamp not in journal.answers}, journal)
+        for job, reply in told:
+            failures += _keep(job, reply, predictor, heatmaps)
+        done += len(replies)
+        yield done, failures
+
+
+def _missing(job: _Job, known: Answer | None, predictor: Predictor, folder: Path) -> dict[Task, Path]:
+    """Return the heat maps that an image lacks: all, where its pixels are not known yet."""
+    paths = _overlays(job, predictor, folder)
+    if known is None:
+        return paths
+    made_of = {"model_id": predictor.bundle.record.model_id, "pixel_sha256": known.pixel_sha256}
+    return {task: path for task, path in paths.items() if not shows(path, **made_of)}
+
+
+def _keep(job: _Job, reply: Reply, predictor: Predictor, folder: Path | None) -> list[Failure]:
+    """Write the heat maps of a reply; return why some are missing, if they are."""
+    if folder is not None:
+        paths = _overlays(job, predictor, folder)
+        for task, content in reply.overlays.items():
+            write_atomically(paths[task], content)
+    return [Failure(job.image.path, reply.undrawn)] if reply.undrawn else []
 
 
 def _note(answers: Mapping[_Job, Answer | ImageError], journal: Journal) -> list[Failure]:
@@ -168,14 +223,14 @@ def _draw(jobs: Sequence[_Job], answers: Mapping[Stamp, Answer], predictor: Pred
 
 def _draw_one(job: _Job, answer: Answer, predictor: Predictor, folder: Path) -> str:
     """Write one image's heat maps; return why that was not possible, or nothing."""
-    made_of = {"model_id": predictor.bundle.record.model_id, "pixel_sha256": answer.pixel_sha256}
-    missing = {task: path for task, path in _overlays(job, predictor, folder).items() if not shows(path, **made_of)}
+    missing = _missing(job, answer, predictor, folder)
     if not missing:
         return ""
+    made_of = {"model_id": predictor.bundle.record.model_id, "pixel_sha256": answer.pixel_sha256}
     try:
         pixels = decode(job.image.file)
     except ImageError as error:
-        return f"predicted, but its heat maps could not be drawn: {error}"
+        return f"{UNDRAWN}: {error}"
     toward = {task: default_class(task, answer.logits[task]) for task in missing}
     for task, heat_map in predictor.heatmaps(pixels, toward).items():
         write_overlay(missing[task], pixels, heat_map, **made_of)

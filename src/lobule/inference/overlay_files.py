@@ -17,7 +17,7 @@ from lobule.inference.heatmap import HeatMap, overlay
 from lobule.provenance import write_atomically
 from lobule.taxonomy import DISCLAIMER
 
-__all__ = ["file_names", "shows", "write_overlay"]
+__all__ = ["file_names", "overlay_bytes", "shows", "write_overlay"]
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
 _LONGEST: Final = 150
@@ -45,10 +45,14 @@ def file_names(image_ids: Sequence[str]) -> list[str]:
 
 
 def write_overlay(path: Path, image: NDArray[np.uint8], heat_map: HeatMap, *, model_id: str, pixel_sha256: str) -> None:
-    """Write the overlay of a heat map, coloured relative to its own peak, atomically.
+    """Write the overlay of a heat map, atomically; see `overlay_bytes`."""
+    write_atomically(path, overlay_bytes(image, heat_map, model_id=model_id, pixel_sha256=pixel_sha256))
+
+
+def overlay_bytes(image: NDArray[np.uint8], heat_map: HeatMap, *, model_id: str, pixel_sha256: str) -> bytes:
+    """Return the overlay of a heat map, coloured relative to its own peak, as a PNG file.
 
     Args:
-        path: the PNG file.
         image: (H, W, 3) RGB.
         heat_map: of that image.
         model_id: of the model that was explained.
@@ -62,7 +66,7 @@ def write_overlay(path: Path, image: NDArray[np.uint8], heat_map: HeatMap, *, mo
     told.add_text("pixel_sha256", pixel_sha256)
     stream = io.BytesIO()
     Image.fromarray(overlay(image, heat_map)).save(stream, "PNG", pnginfo=told)
-    write_atomically(path, stream.getvalue())
+    return stream.getvalue()
 
 
 def shows(path: Path, *, model_id: str, pixel_sha256: str) -> bool:

@@ -83,14 +83,22 @@ class Predictor:
     Args:
         model: a bundle, or the folder of one, or a run folder.
         opening: the graph of the bundle, where it is being opened already.
+        threads: that decode, and that compute unless `opening` is given; None: as many as there are cores.
 
     Raises:
         ConfigError: `model` is no bundle.
         VerificationError: the bundle is not what it claims to be.
     """
 
-    def __init__(self, model: Bundle | Path | str, *, opening: Future[OpenVINOEngine] | None = None) -> None:
+    def __init__(
+        self,
+        model: Bundle | Path | str,
+        *,
+        opening: Future[OpenVINOEngine] | None = None,
+        threads: int | None = None,
+    ) -> None:
         self._bundle = model if isinstance(model, Bundle) else open_bundle(Path(model))
+        self._threads = threads
         self._opening = opening
         self._engine: OpenVINOEngine | None = None
         self._lock = threading.Lock()
@@ -178,7 +186,7 @@ class Predictor:
             The answer, or why there is none.
         """
         pending: deque[_Prepared | ImageError] = deque()
-        with closing(_ahead(loads, self._prepare)) as prepared:
+        with closing(_ahead(loads, self._prepare, threads=self._threads)) as prepared:
             rows = self._running().stream(_views_of(prepared, pending))
             for features in _grouped(rows, len(self._views)):
                 while isinstance(first := pending.popleft(), ImageError):
@@ -223,13 +231,13 @@ class Predictor:
         """
         with self._lock:
             if self._engine is None:
-                opened = self._opening.result() if self._opening else _opened(self._bundle)
+                opened = self._opening.result() if self._opening else _opened(self._bundle, self._threads)
                 self._engine, self._opening = _checked(opened, self._bundle), None
             return self._engine
 
 
-def _opened(bundle: Bundle) -> OpenVINOEngine:
-    return load_graph(bundle.running_graph, precision=bundle.record.precision)
+def _opened(bundle: Bundle, threads: int | None) -> OpenVINOEngine:
+    return load_graph(bundle.running_graph, precision=bundle.record.precision, threads=threads)
 
 
 def _checked(engine: OpenVINOEngine, bundle: Bundle) -> OpenVINOEngine:
@@ -244,10 +252,10 @@ def _checked(engine: OpenVINOEngine, bundle: Bundle) -> OpenVINOEngine:
 
 
 def _ahead(
-    loads: Iterable[Load], prepare: Callable[[Load], _Prepared | ImageError]
+    loads: Iterable[Load], prepare: Callable[[Load], _Prepared | ImageError], *, threads: int | None
 ) -> Generator[_Prepared | ImageError, None, None]:
     """Prepare images in threads, a few ahead of where they are taken, in order; a single one in this thread."""
-    remaining, threads = iter(loads), min(usable_cores(), _MAX_THREADS)
+    remaining, threads = iter(loads), threads or min(usable_cores(), _MAX_THREADS)
     first = list(islice(remaining, 2))
     if len(first) < 2:
         yield from map(prepare, first)

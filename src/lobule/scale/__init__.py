@@ -1,0 +1,1 @@
+"""The same work on more than one computer, by Ray."""
