@@ -28,6 +28,8 @@ _EXTRAS = {
     "int8": ("nncf",),
     "data": ("gdown", "py7zr", "requests"),
     "serve": ("fastapi", "uvicorn", "python_multipart", "prometheus_client"),
+    "sweep": ("optuna",),
+    "tracking": ("tensorboard",),
 }
 _GIB = 2**30
 

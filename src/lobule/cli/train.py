@@ -24,9 +24,12 @@ from lobule.cli.options import (
     Overrides,
     Root,
     Seed,
+    Track,
     Validation,
     configured,
+    known_trackers,
     reading,
+    tell_trackers,
 )
 from lobule.cli.scores import show_scores
 from lobule.cli.targets import writable_folder
@@ -51,6 +54,7 @@ def train(
     root: Root = None,
     case_pattern: CasePattern = None,
     checklist: ChecklistNames = None,
+    track: Track = None,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
@@ -60,7 +64,7 @@ def train(
     """
     from lobule.pipeline import train as run_pipeline
 
-    wanted = checklist_names(checklist)
+    wanted, trackers = checklist_names(checklist), known_trackers(track)
     writable_folder("--out", out)
     if split and not split.is_file():
         raise ConfigError(f"--split {split}: no such file; make one with `lobule data split`, or leave it out.")
@@ -86,6 +90,7 @@ def train(
             progress=progress,
         )
     files = write_run_checklists(out, wanted)
+    tell_trackers(out, trackers)
     if as_json:
         show_json(
             {"run": str(out), "was_done": run.was_done, "n_failures": run.n_failures, "metrics": run.metrics.document}
