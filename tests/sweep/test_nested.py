@@ -25,7 +25,7 @@ def test_inner_folds_divide_the_training_cases_of_their_outer_fit(folds: int, se
     held_out = random.permutation(np.arange(12 * folds) % 5 == 0)[cases]
     nested = plan_nested(plan_fits(fold, held_out), fold, targets)
     for part in nested.parts:
-        watched = sum(watch.astype(int) for _, watch in part.folds)
+        watched = np.sum([watch for _, watch in part.folds], axis=0)
         assert (watched == part.fit.train).all()
         for index, watch in part.folds:
             inner = nested.inner[index]

@@ -100,7 +100,12 @@ def test_a_killed_search_goes_on_with_the_same_result(
     before = (tmp_path / "killed" / "journal").read_bytes().count(b"\n")
     assert before > 2
     again: list[int] = []
-    monkeypatch.setattr(search_module, "watched_logits", lambda *a, **o: (again.append(1), watched_logits(*a, **o))[1])
+
+    def counted(*arguments: object, **options: object) -> np.ndarray:
+        again.append(1)
+        return watched_logits(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(search_module, "watched_logits", counted)
     resumed = searched(tmp_path / "killed", sampler=sampler, trials=6)
     assert values(resumed) == values(undisturbed)
     assert [choice.number for choice in resumed.choices] == [choice.number for choice in undisturbed.choices]

@@ -27,13 +27,14 @@ def test_the_usual_space_gives_configurations_that_are_allowed(names: tuple[str,
     assert {config.features.backbone for config in configs} == set(names or ["vgg16"])
     for config in configs:
         assert len(BACKBONES[config.features.backbone].chosen(config.features.layers)) == 1
+        assert BACKBONES[config.features.backbone].last_map not in config.features.layers
         assert "identity" in config.features.views
         assert 3e-4 <= config.head.learning_rate <= 1e-2
     assert len({config.head.learning_rate for config in configs}) == 60
     assert {config.head.hidden for config in configs} == {0, 64, 128, 256, 512}
     assert {config.features.layers for config in configs if config.features.backbone == "vgg16"} == {
-        ("block5_conv3",),
-        ("block5_pool",),
+        (),
+        ("block4_pool",),
     }
 
 

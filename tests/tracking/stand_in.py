@@ -18,7 +18,8 @@ class StandIn(SimpleNamespace):
 
     def __init__(self, *, reachable: bool = True) -> None:
         super().__init__(exceptions=SimpleNamespace(MlflowException=MlflowError))
-        self.reachable, self.experiment, self.runs = reachable, "", []  # type: list[dict[str, Any]]
+        self.reachable, self.experiment = reachable, ""
+        self.runs: list[dict[str, Any]] = []
 
     def set_experiment(self, name: str) -> None:
         if not self.reachable:
@@ -40,6 +41,10 @@ class StandIn(SimpleNamespace):
 
     def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
         self.runs[-1]["metrics"] |= {(name, step): value for name, value in metrics.items()}
+        names = {name for name, _ in self.runs[-1]["metrics"]}
+        # In a folder of MLflow's a metric is a file, so that no name may begin with another one and a slash.
+        if clashing := [name for name in names if {f"{name}/"} & {other[: len(name) + 1] for other in names}]:
+            raise MlflowError(f"{clashing} is a file and a folder")
 
     def log_artifact(self, path: str, artifact_path: str = "") -> None:
         if not Path(path).is_file():

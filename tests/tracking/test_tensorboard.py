@@ -26,7 +26,7 @@ def test_tensorboard_reads_back_curves_metrics_settings_and_figures(finished: Ru
     assert {path.name for path in folder.iterdir()} == {"folds-0", "folds-1", "holdout", "metrics"}
     fold = accumulated(folder / "folds-0")
     shown = {tag: [(each.step, each.value) for each in fold.Scalars(tag)] for tag in fold.Tags()["scalars"]}  # type: ignore[attr-defined]
-    expected: dict[str, list[tuple[int, float]]] = {}
+    expected: dict[str, list[tuple[int, object]]] = {}
     for scalar in tracked.curves["folds-0"]:
         expected.setdefault(scalar.name, []).append((scalar.step, pytest.approx(scalar.value, rel=1e-6)))
     assert shown == expected

@@ -20,7 +20,7 @@ from tests.tracking.stand_in import StandIn
 @pytest.fixture
 def mlflow(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     stand_in = StandIn()
-    monkeypatch.setitem(sys.modules, "mlflow", stand_in)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "mlflow", stand_in)
     monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
     return stand_in
 

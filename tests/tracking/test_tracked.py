@@ -21,7 +21,7 @@ def test_everything_that_is_tracked_stands_in_the_run_folder(finished: Run) -> N
     assert sum(len(scalars) for scalars in tracked.curves.values()) == history.iloc[:, 4:].notna().sum().sum()
     value = finished.metrics.value("binary", "auroc")
     assert tracked.metrics["binary/folds/image/auroc"] == value
-    assert tracked.metrics["binary/folds/image/auroc/low"] <= tracked.metrics["binary/folds/image/auroc/high"]
+    assert tracked.metrics["binary/folds/image/auroc_low"] <= tracked.metrics["binary/folds/image/auroc_high"]
     assert any("confusion" in path.name for path in tracked.figures)
     assert {path.name for path in tracked.files} >= {"report.html", "metrics.json", "config.yaml", "run.json"}
     assert tracked.search == {}

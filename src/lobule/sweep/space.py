@@ -43,7 +43,6 @@ _HEADS: Final[Mapping[str, Any]] = {
     "head.l2": {"low": 1e-3, "high": 1.0, "log": True},
     "head.case_weights": [0.0, 0.5, 1.0],
 }
-_DEPTHS: Final = 2
 _RANGE: Final = "{low: 0.001, high: 0.1, log: true}"
 
 
@@ -97,7 +96,7 @@ class Space:
     def draw(self, trial: Any) -> dict[str, Any]:
         """Return settings that a trial of Optuna suggests, by name."""
         drawn = {name: _suggested(trial, name, each) for name, each in self.parameters.items()}
-        chosen = drawn.get("features.backbone")
+        chosen = str(drawn.get("features.backbone"))
         for name, options in self.by_backbone.items():
             if chosen in options:
                 drawn[name] = _suggested(trial, f"{name} of {chosen}", options[chosen])
@@ -117,8 +116,8 @@ class Space:
 def default_space(config: Config, backbones: Sequence[str] = ()) -> Space:
     """Return the space that is searched where none is given.
 
-    The last map of each backbone and the one before it; one and two views; size, dropout, rate, penalty and case
-    weights of the head.
+    The last map of each backbone, or that of the block before its last; one and two views; size, dropout, rate, penalty
+    and case weights of the head.
 
     Args:
         config: settings of everything that is not searched.
@@ -128,8 +127,14 @@ def default_space(config: Config, backbones: Sequence[str] = ()) -> Space:
         ConfigError: a name is unknown.
     """
     names = tuple(backbones) or (config.features.backbone,)
-    layers = {name: [[layer] for layer in reversed(list(backbone(name).layers)[-_DEPTHS:])] for name in names}
+    layers = {name: [[], *_end_of_the_block_before(name)] for name in names}
     return _space({"features.backbone": list(names), "features.layers": layers, **_HEADS}, config)
+
+
+def _end_of_the_block_before(name: str) -> list[list[str]]:
+    known = backbone(name)
+    inside = [layer for layer in known.layers for block in known.blocks[-2:-1] if layer.startswith(block)]
+    return [[inside[-1]]] if inside else []
 
 
 def read_space(path: Path, config: Config, backbones: Sequence[str] = ()) -> Space:

@@ -38,7 +38,7 @@ class TrackedRun:
         name: name of its folder.
         run_id: twelve characters that follow from its arguments.
         settings: every setting by its dotted name, as a text or number.
-        metrics: by name such as `binary/folds/image/auroc`, with `/low` and `/high` for the ends of its interval.
+        metrics: by name such as `binary/folds/image/auroc`, with `_low` and `_high` for the ends of its interval.
         curves: by training such as `folds-0` or `holdout`, losses and accuracies of every epoch.
         search: by outer fit, the inner score of every configuration, its number as the step; none without a sweep.
         figures: pictures of the report, confusion matrices among them.
@@ -90,10 +90,10 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
 
 
 def _metrics(metrics: Metrics) -> dict[str, float]:
-    found = {}
+    found: dict[str, float] = {}
     for row in summary(metrics):
         name = f"{row.task}/{row.protocol}/{row.level}/{row.name}"
-        numbers = {name: row.value, f"{name}/low": row.low, f"{name}/high": row.high}
+        numbers = {name: row.value, f"{name}_low": row.low, f"{name}_high": row.high}
         found |= {key: float(number) for key, number in numbers.items() if number is not None}
     return found
 
