@@ -108,7 +108,7 @@ def test_a_head_depends_on_its_seed_and_its_images_alone() -> None:
 
 
 def test_it_learns() -> None:
-    job = simulated(cases=40, each=4, size=12, label_effect=8.0)
+    job = simulated(cases=240, each=2, size=6, label_effect=8.0)
     data = data_of(job)
     fit = job.fits[0]
     settings = plain(batch_size=16, learning_rate=1e-2, dropout=0.2)
