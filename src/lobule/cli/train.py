@@ -68,18 +68,9 @@ def train(
     writable_folder("--out", out)
     if split and not split.is_file():
         raise ConfigError(f"--split {split}: no such file; make one with `lobule data split`, or leave it out.")
-    settings = configured(
-        config,
-        overrides,
-        seed=seed,
-        data={
-            "group": group,
-            "folds": folds,
-            "validation": validation,
-            **reading(root, labels, columns, case_pattern),
-        },
-        features={"backbone": backbone, "weights": weights},
-    )
+    read = {"group": group, "folds": folds, "validation": validation, **reading(root, labels, columns, case_pattern)}
+    chosen = {"backbone": backbone, "weights": weights}
+    settings = configured(config, overrides, seed=seed, data=read, features=chosen)
     with shown_progress() as progress:
         run = run_pipeline(
             data,
