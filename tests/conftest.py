@@ -10,7 +10,9 @@ from hypothesis import settings
 
 from lobule.data.phantom import PhantomSummary, write_phantom
 from lobule.pipeline import Run, train
+from lobule.sweep.run import sweep
 from tests.runs import QUICK
+from tests.sweep.small import SWEEP_PLAN
 from tests.tiny_backbone import install_tiny_graph, tiny_backbone
 
 # A slow machine is no reason to fail: no test asserts a time.
@@ -45,3 +47,13 @@ def finished(phantom: PhantomSummary, tmp_path_factory: pytest.TempPathFactory) 
         patch.setenv("LOBULE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         install_tiny_graph()
         return train(phantom.folder, tmp_path_factory.mktemp("finished") / "run", config=QUICK, command="lobule train")
+
+
+@pytest.fixture(scope="session")
+def swept(phantom: PhantomSummary, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return an undisturbed sweep of the phantom; only to be read."""
+    with pytest.MonkeyPatch.context() as patch, tiny_backbone():
+        patch.setenv("LOBULE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        install_tiny_graph()
+        folder = tmp_path_factory.mktemp("swept") / "run"
+        return sweep(phantom.folder, folder, plan=SWEEP_PLAN, command="lobule sweep")

@@ -29,6 +29,8 @@ _EXTRAS = {
     "data": ("gdown", "py7zr", "requests"),
     "ray": ("ray",),
     "serve": ("fastapi", "uvicorn", "python_multipart", "prometheus_client"),
+    "sweep": ("optuna",),
+    "tracking": ("tensorboard",),
 }
 _GIB = 2**30
 

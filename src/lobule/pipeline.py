@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from lobule.features.spec import EncoderSpec
     from lobule.model.plan import Fit
     from lobule.model.stages import Trained
+    from lobule.report.search_record import SearchRecord
 
 __all__ = [
     "Material",
@@ -270,6 +271,8 @@ def write_page(
     trained: Trained,
     assessed: Assessment,
     config: Config,
+    *,
+    search: SearchRecord | None = None,
 ) -> None:
     """Draw the figures and the page, the worst errors with the heat map of the fold that made them."""
     spec = trained.encoders[-1]
@@ -289,6 +292,7 @@ def write_page(
         gallery=gallery_of(assessed.predictions, material.manifest, lenses, n=config.report.gallery),
         banners=_banners(config, spec),
         synthetic=material.is_synthetic,
+        search=search,
     )
     write_report(inputs, folder.path / "report.html")
 

@@ -1,6 +1,7 @@
 """A reader at a terminal: a folder with what the page needs, and its blocks run in order.
 
-`lobule` runs in this process with the tiny backbone known; `train` gets quick settings in front of its own, which win.
+`lobule` runs in this process with the tiny backbone known; `train` and `sweep` get quick settings in front of their
+own, which win.
 """
 
 from __future__ import annotations
@@ -84,9 +85,9 @@ class Session:
             exec(compile(code, "<manual>", "exec"), self.names)
 
     def _lobule(self, words: list[str]) -> str:
-        if words[0] == "train" and not self.as_written:
+        if words[0] in ("train", "sweep") and not self.as_written:
             words = [
-                "train",
+                words[0],
                 *(part for name, value in _QUICK.items() for part in ("--set", f"{name}={value}")),
                 *words[1:],
             ]

@@ -22,6 +22,7 @@ from lobule.cli.export import export
 from lobule.cli.predict import predict
 from lobule.cli.serve import serve
 from lobule.cli.show import show
+from lobule.cli.sweep import sweep
 from lobule.cli.train import train
 from lobule.errors import LobuleError
 from lobule.taxonomy import DISCLAIMER
@@ -57,6 +58,7 @@ app.command()(doctor)
 app.command()(demo)
 app.add_typer(data_app, name="data")
 app.command()(train)
+app.command()(sweep)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(predict)

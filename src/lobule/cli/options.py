@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,11 +33,14 @@ __all__ = [
     "Ray",
     "Root",
     "Seed",
+    "Track",
     "Validation",
     "configured",
     "connected",
+    "known_trackers",
     "model_or_starter",
     "reading",
+    "tell_trackers",
 ]
 
 Data = Annotated[Path, typer.Argument(help="Folder of images, a manifest or your own CSV, or a .txt list of names.")]
@@ -59,6 +62,10 @@ Validation = Annotated[float | None, typer.Option("--validation", help="Share of
 ChecklistNames = Annotated[
     str | None,
     typer.Option("--checklist", help="Reporting checklists to fill: tripod-ai, claim, or both with a comma."),
+]
+Track = Annotated[
+    list[str] | None,
+    typer.Option("--track", help="Also tell tensorboard or mlflow of the finished run; repeatable."),
 ]
 CasePattern = Annotated[
     str | None,
@@ -159,3 +166,25 @@ def reading(
         "columns": _pairs("--column", columns),
         "case_pattern": case_pattern,
     }
+
+
+def tell_trackers(run: Path, names: Sequence[str]) -> None:
+    """Tell trackers of a finished run; what goes wrong is said on stderr and loses nothing."""
+    if names:
+        from lobule.tracking.track import track_run
+
+        for problem in track_run(run, names):
+            warn(problem)
+
+
+def known_trackers(names: list[str] | None) -> tuple[str, ...]:
+    """Return the values of `--track`, if all of them can be used.
+
+    Raises:
+        LobuleError: one is unknown or not installed.
+    """
+    if not names:
+        return ()
+    from lobule.tracking.track import check_trackers
+
+    return check_trackers(names)

@@ -25,10 +25,13 @@ from lobule.cli.options import (
     Ray,
     Root,
     Seed,
+    Track,
     Validation,
     configured,
     connected,
+    known_trackers,
     reading,
+    tell_trackers,
 )
 from lobule.cli.scores import show_scores
 from lobule.cli.targets import writable_folder
@@ -59,6 +62,7 @@ def train(
     case_pattern: CasePattern = None,
     checklist: ChecklistNames = None,
     ray: Ray = None,
+    track: Track = None,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
@@ -68,22 +72,13 @@ def train(
     """
     from lobule.pipeline import train as run_pipeline
 
-    wanted = checklist_names(checklist)
+    wanted, trackers = checklist_names(checklist), known_trackers(track)
     writable_folder("--out", out)
     if split and not split.is_file():
         raise ConfigError(f"--split {split}: no such file; make one with `lobule data split`, or leave it out.")
-    settings = configured(
-        config,
-        overrides,
-        seed=seed,
-        data={
-            "group": group,
-            "folds": folds,
-            "validation": validation,
-            **reading(root, labels, columns, case_pattern),
-        },
-        features={"backbone": backbone, "weights": weights},
-    )
+    read = {"group": group, "folds": folds, "validation": validation, **reading(root, labels, columns, case_pattern)}
+    chosen = {"backbone": backbone, "weights": weights}
+    settings = configured(config, overrides, seed=seed, data=read, features=chosen)
     with connected(ray) as cluster, shown_progress() as progress:
         run = run_pipeline(
             data,
@@ -94,7 +89,9 @@ def train(
             progress=progress,
             extractor=cluster.extract if cluster else None,
         )
-    _show(run, out, write_run_checklists(out, wanted), as_json=as_json)
+    files = write_run_checklists(out, wanted)
+    tell_trackers(out, trackers)
+    _show(run, out, files, as_json=as_json)
     if run.n_failures:
         warn(f"{run.n_failures} files could not be used; they are listed with the reasons in {out / 'failures.csv'}.")
         raise typer.Exit(2)

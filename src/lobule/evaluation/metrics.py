@@ -65,6 +65,10 @@ class Metrics:
         }
         return Metrics({**self.document, "controls": {**self.document["controls"], **added}})
 
+    def with_search(self, summary: Mapping[str, Any]) -> Metrics:
+        """Return the same metrics with what a search for settings tried and chose, as `search`."""
+        return Metrics({**self.document, "search": dict(summary)})
+
     def write(self, path: Path) -> None:
         """Write metrics.json, atomically; undefined is null."""
         write_atomically(path, json.dumps(self.document, indent=2, allow_nan=False) + "\n")

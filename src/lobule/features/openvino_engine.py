@@ -49,7 +49,7 @@ class OpenVINOEngine:
 
     def __init__(self, graph: Path, *, precision: Precision = "f32", threads: int | None = None) -> None:
         self.graph = Path(graph)
-        self._threads = threads or _cores()
+        self._threads = threads or usable_cores()
         self.precision: str = "f32" if precision == "bf16" and "BF16" not in precisions() else precision
         self._idle: deque[Any] = deque()
         shapes = {name: list(output.partial_shape) for name, output in _outputs(self._model).items()}

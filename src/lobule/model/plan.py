@@ -70,9 +70,9 @@ def sample_weights(
         balanced: whether the classes are given equal sums.
     """
     known = targets >= 0
-    groups = np.char.add(np.char.add(cases.astype(str), "\0"), targets.astype(str))
-    _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    weights = np.where(known, counts[inverse].astype(float) ** -case_power, 0.0)
+    _, case = np.unique(cases, return_inverse=True)
+    group = case * (int(targets.max()) + 2) + targets + 1
+    weights = np.where(known, np.bincount(group)[group].astype(float) ** -case_power, 0.0)
     chosen = train & known
     if balanced:
         sums = np.bincount(targets[chosen], weights=weights[chosen], minlength=int(targets.max()) + 1)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lobule.data.split import Split
     from lobule.evaluation.metrics import Metrics
     from lobule.evaluation.predictions import Predictions
+    from lobule.report.search_record import SearchRecord
 
 __all__ = ["Banner", "GalleryItem", "ReportInputs", "standard_banners"]
 
@@ -90,6 +91,7 @@ class ReportInputs:
         gallery: worst errors first.
         banners: statements that only the pipeline can make, such as a fine-tuned holdout; those that follow from the
             settings are added by the report itself, see `standard_banners`.
+        search: what a sweep tried and chose; None where the settings were given.
         synthetic: the images were drawn by a program; the report says so and asks for no citation of real data.
         rescored: the predictions were scored again, perhaps with other settings: the run's own bundle keeps its own
             temperatures, thresholds and label sets.
@@ -109,6 +111,7 @@ class ReportInputs:
     robustness: pd.DataFrame | None = None
     gallery: tuple[GalleryItem, ...] = ()
     banners: tuple[Banner, ...] = ()
+    search: SearchRecord | None = None
     synthetic: bool = False
     rescored: bool = False
 

@@ -20,6 +20,7 @@ from lobule.report.sections.result import answer, beside_colour, tiles
 from lobule.report.sections.rivals import RIVALS_NOTE, rivals_table, what_rivals_tell
 from lobule.report.sections.robustness import robustness_section
 from lobule.report.sections.scores import score_section, strata_section
+from lobule.report.sections.search import search_section
 from lobule.report.sections.thresholds import threshold_section
 from lobule.taxonomy import DISCLAIMER
 
@@ -48,6 +49,7 @@ def page_of(inputs: ReportInputs, sections_with_figures: Collection[str]) -> dic
 def _sections(inputs: ReportInputs) -> Iterator[Section]:
     found = (
         method_section(inputs),
+        search_section(inputs),
         data_section(inputs),
         score_section(inputs, "binary"),
         calibration_section(inputs),

@@ -17,6 +17,7 @@ from lobule.errors import DataError
 from lobule.evaluation.metrics import Metrics
 from lobule.evaluation.predictions import Predictions
 from lobule.report.inputs import ReportInputs
+from lobule.report.search_record import SEARCH_FILE, SearchRecord
 
 __all__ = ["recorded_inputs", "scored_inputs"]
 
@@ -43,7 +44,7 @@ def recorded_inputs(
     record = _record(run)
     manifest = Manifest.read(run / "manifest.csv")
     epochs: Mapping[str, list[int]] = record.get("epochs") or {}
-    robustness = run / "robustness.csv"
+    robustness, search = run / "robustness.csv", run / SEARCH_FILE
     return ReportInputs(
         title=run.resolve().name,
         metrics=metrics or Metrics.read(run / "metrics.json"),
@@ -54,6 +55,7 @@ def recorded_inputs(
         split=Split.read(run / "split.json", manifest),
         config=config or load_config(run / "config.yaml"),
         robustness=pd.read_csv(robustness) if robustness.is_file() else None,
+        search=SearchRecord.read(search) if search.is_file() else None,
         run=record,
         synthetic=is_phantom(Path((record.get("arguments") or {}).get("data", ""))),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from lobule.assessment import assess_fits
 from lobule.config import Config, FeatureSettings, ReportSettings
 from lobule.evaluation.metrics import Metrics
 from lobule.features.backbones import STARTER
@@ -23,7 +24,6 @@ from lobule.pipeline import Material, Run, gather, refuse_nesting, write_assessm
 from lobule.progress import Progress, silent
 from lobule.report.card import summarise
 from lobule.run_folder import RunFolder
-from lobule.starter.assess import assess_fits
 from lobule.starter.distil import Recipe, distil
 from lobule.starter.heads import train_heads_of
 from lobule.starter.teacher import TEACHER_LAYER, lessons_of
@@ -103,7 +103,13 @@ def train_starter(data: Path, out: Path, plan: StarterPlan, *, command: str = ""
         trained = train_heads_of(manifest, features_of, fits, config=config, progress=progress)
     with folder.timed("evaluation"):
         assessed = assess_fits(
-            manifest, features_of, fits, trained, config=config, run_id=folder.run_id, progress=progress
+            manifest,
+            features_of,
+            fits,
+            trained,
+            configs=[config] * len(fits),
+            run_id=folder.run_id,
+            progress=progress,
         )
         write_assessment(folder, trained, assessed)
     with folder.timed("model"):

@@ -1,0 +1,1 @@
+"""What a finished run tells TensorBoard and MLflow; the run folder alone is always enough."""
