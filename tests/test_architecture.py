@@ -15,6 +15,7 @@ import lobule
 _SOURCE = Path(lobule.__file__).parent
 _ORDER = (
     ("errors", "taxonomy", "view_names", "progress"),
+    ("storage",),
     ("provenance", "threshold_rule"),
     ("config",),
     ("data",),

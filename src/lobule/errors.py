@@ -4,7 +4,7 @@
     ├── ConfigError             a setting or argument is not allowed
     ├── DataError               a data set cannot be used
     │   ├── ImageError          one file cannot be used as an image
-    │   ├── StorageError        the disk has no room, or cannot be written to
+    │   ├── StorageError        the disk has no room, or cannot be written to (an OSError, too)
     │   └── SplitError          the cases cannot be divided as asked
     │       └── LeakageError    a case stands on both sides of a split (exit code 3)
     ├── MissingExtraError       an optional dependency is not installed
@@ -50,8 +50,8 @@ class ImageError(DataError):
     """One file cannot be used as an image; the message is the reason, without the path."""
 
 
-class StorageError(DataError):
-    """The disk has no room, or cannot be written to."""
+class StorageError(DataError, OSError):
+    """The disk has no room, or cannot be written to; an OSError too, so that what can do without the file goes on."""
 
 
 class SplitError(DataError):

@@ -133,6 +133,18 @@ def train(
     folder = RunFolder.open(out, _arguments(data, config, split_file), command=command)
     if folder.is_done:
         return Run(out, Metrics.read(out / "metrics.json"), int(folder.record["n_failures"]), was_done=True)
+    with folder.alone():
+        return _train(data, folder, config, split_file, progress, extractor)
+
+
+def _train(
+    data: Path,
+    folder: RunFolder,
+    config: Config,
+    split_file: Path | None,
+    progress: Progress,
+    extractor: Extractor | None,
+) -> Run:
     with folder.timed("data"):
         material = gather(data, config, split_file, progress)
         encoder = encoder_spec(config.features, seed=config.seed)
@@ -176,7 +188,7 @@ def train(
         write_page(folder, material, trained, assessed, config)
         progress("report", 1, 1)
     folder.finish()
-    return Run(out, assessed.metrics, len(material.failures), was_done=False)
+    return Run(folder.path, assessed.metrics, len(material.failures), was_done=False)
 
 
 def _arguments(data: Path, config: Config, split_file: Path | None) -> dict[str, Any]:

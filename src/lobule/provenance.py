@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lobule.storage import write_durably, writing
+
 __all__ = [
     "cache_folder",
     "digest_of_file",
@@ -51,17 +53,14 @@ def digest_of_json(value: Any) -> str:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content.encode() if isinstance(content, str) else content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a file so that a reader, or a crash, sees the old content or the new, never a part.
+
+    Raises:
+        StorageError: there is no room, or the place cannot be written to.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path, content.encode() if isinstance(content, str) else content)
 
 
 def cache_folder() -> Path:

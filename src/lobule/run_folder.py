@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import lobule
 from lobule.errors import RunError
 from lobule.provenance import digest_of_json, environment, now, write_atomically
+from lobule.storage import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,6 +34,7 @@ class RunFolder:
 
     path: Path
     record: dict[str, Any]
+    _turn: Turn = field(default_factory=Turn, repr=False, compare=False)
 
     @classmethod
     def open(cls, path: Path, arguments: Mapping[str, Any], *, command: str = "") -> RunFolder:
@@ -92,12 +94,36 @@ class RunFolder:
         """Twelve characters that follow from the arguments."""
         return str(self.record["run_id"])
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from writing to the folder, at the latest from the first fact that is noted here.
+
+        Raises:
+            RunError: one is at work in it.
+        """
+        with self._turn:
+            if self.path.is_dir():
+                self._take_turn()
+            yield
+
+    def _take_turn(self) -> None:
+        if not self._turn.take(self.path):
+            raise RunError(
+                f"--out {self.path}: another process is working in this run folder; wait until it has ended and repeat "
+                "the command, or name another folder."
+            )
+        if (self.path / _RECORD).exists():  # it may have been another's turn since this one looked
+            recorded = self.read_record(self.path).get("arguments", {})
+            _refuse_other_arguments(self.path, recorded, self.record["arguments"])
+
     def note(self, **facts: Any) -> None:
         """Add facts to the record.
 
         Raises:
-            RunError: a fact that an earlier start of this run has recorded is another now (the data have changed).
+            RunError: a fact that an earlier start of this run has recorded is another now (the data have changed), or
+                another process is at work in the folder.
         """
+        self._take_turn()
         for name, value in facts.items():
             if name in self.record and self.record[name] != value:
                 raise RunError(

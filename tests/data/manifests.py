@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def named(*names: str) -> Manifest:
     for name in names:
         parsed = parse_name(name)
         assert parsed
-        rows.append({**vars(parsed), "path": name})
+        rows.append({**asdict(parsed), "path": name})
     return Manifest.from_rows(rows, root=Path())
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -258,7 +259,7 @@ def test_the_table_counts_what_is_in_the_split() -> None:
 def all_names(shared: Path) -> Manifest:
     names = (shared / "breakhis" / "all_filenames.txt").read_text().split()
     parsed = [parse_name(name) for name in names]
-    rows = [{**vars(name), "path": path} for name, path in zip(parsed, names, strict=True) if name is not None]
+    rows = [{**asdict(name), "path": path} for name, path in zip(parsed, names, strict=True) if name is not None]
     return Manifest.from_rows(rows, root=Path())
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lobule.errors import DataError, RunError
 from lobule.features.spec import EncoderSpec
 from lobule.features.store import FeatureStore
+from lobule.storage import claim
 
 SIZE = 5
 
@@ -138,14 +139,15 @@ def test_two_writers_killed_in_mid_append_leave_only_whole_shards(tmp_path: Path
         np.testing.assert_array_equal(features[:count], _values(*written)[:count])
 
 
-def test_what_a_killed_process_left_half_written_is_swept_a_day_later(tmp_path: Path) -> None:
+def test_what_a_killed_process_left_half_written_is_swept_and_what_is_being_written_stays(tmp_path: Path) -> None:
     (tmp_path / "identity").mkdir()
-    fresh, old = (tmp_path / "identity" / f".{name}.tmp" for name in ("fresh", "old"))
-    for path in (fresh, old):
-        path.write_bytes(b"half")
-    os.utime(old, (0, 0))
-    _store(tmp_path).append(_digests(1), "identity", _values(1))
-    assert (fresh.exists(), old.exists()) == (True, False)
+    left, at_work = (tmp_path / "identity" / f".{name}.tmp" for name in ("left", "at_work"))
+    left.write_bytes(b"half")
+    with at_work.open("wb") as stream:
+        assert claim(stream.fileno())
+        os.utime(at_work, (0, 0))  # a clock that jumped
+        _store(tmp_path).append(_digests(1), "identity", _values(1))
+        assert (left.exists(), at_work.exists()) == (False, True)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

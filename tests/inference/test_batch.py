@@ -170,7 +170,20 @@ def test_a_finished_batch_is_left_as_it_is(images: Path, predictor: Predictor, t
     assert out.stat().st_mtime_ns == written
     assert (again.n_predicted, again.n_failed, again.n_resumed) == (first.n_predicted, 1, 9)
     os.utime(images / "000.png", ns=(written + 10**9, written + 10**9))
+    assert predict_paths([images], predictor, out, resume=True).n_resumed == 9
+
+
+def test_another_image_under_an_old_time_is_noticed(images: Path, predictor: Predictor, tmp_path: Path) -> None:
+    out = tmp_path / "p.csv"
+    predict_paths([images], predictor, out)
+    (images / "000.png").write_bytes((images / "001.png").read_bytes())
+    os.utime(images / "000.png", (0, 0))  # a copy that keeps its time, or a clock that jumped back
     assert predict_paths([images], predictor, out, resume=True).n_resumed == 0
+    frame = Predictions.read(out).frame
+    assert frame["pixel_sha256"][0] == frame["pixel_sha256"][1]
+    (images / "001.png").write_bytes(b"torn")
+    os.utime(images / "001.png", (0, 0))
+    assert predict_paths([images], predictor, out, resume=True).n_failed == 1
 
 
 @pytest.mark.parametrize("change", ["added", "model", "damaged"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -19,33 +19,21 @@ from lobule.cli.demo import demo
 from lobule.cli.doctor import doctor
 from lobule.cli.evaluate import evaluate
 from lobule.cli.export import export
+from lobule.cli.interruption import INTERRUPTED, watched
 from lobule.cli.predict import predict
 from lobule.cli.serve import serve
 from lobule.cli.show import show
 from lobule.cli.sweep import sweep
 from lobule.cli.train import train
-from lobule.errors import LobuleError
+from lobule.errors import LobuleError, StorageError
+from lobule.storage import explained
 from lobule.taxonomy import DISCLAIMER
 
 __all__ = ["app", "main"]
 
-_INTERRUPTED = 130
 _NOBODY_READS = 141  # What a shell reports of a program whose reader went away.
 # Where this class is imported from depends on the version of typer; what BadParameter descends from does not.
 _UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-
-_ADVICE = {
-    errno.ENOSPC: "The disk is full: free some space (`lobule doctor` shows how much), then repeat the command.",
-    errno.EDQUOT: "Your quota is used up: free some space, then repeat the command.",
-    errno.EROFS: "That place is read-only: name another with --out, or set LOBULE_CACHE if it is the cache.",
-    errno.EACCES: "You may not use that place: name another with --out, or set LOBULE_CACHE if it is the cache.",
-    errno.EPERM: "You may not use that place: name another with --out, or set LOBULE_CACHE if it is the cache.",
-    errno.ENOENT: "Name a file or folder that is there, and a place that can be written.",
-    errno.EISDIR: "Name a file, not a folder.",
-    errno.ENOTDIR: "Name a folder, not a file.",
-    errno.EEXIST: "Something else is there already: name another place.",
-    errno.EMFILE: "Too many files are open: raise the limit (ulimit -n 4096), then repeat the command.",
-}
 
 app = typer.Typer(
     name="lobule",
@@ -89,42 +77,47 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     try:
-        words = [word for word in given if word != "--debug"]
+        with watched() as is_interrupted:
+            code = _run([word for word in given if word != "--debug"], is_interrupted, debug=debug)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _report(_stopped(given), INTERRUPTED, debug=debug)
+    sys.exit(code)
+
+
+def _run(words: list[str], is_interrupted: Callable[[], bool], *, debug: bool) -> int:
+    try:
         code = app(words, prog_name="lobule", standalone_mode=False) or 0
-        if code == _INTERRUPTED:  # some versions of typer turn the interruption into this code
+        if code == INTERRUPTED:  # some versions of typer turn the interruption into this code
             raise KeyboardInterrupt
         sys.stdout.flush()
-    except LobuleError as error:
-        code = _report(str(error), error.exit_code, debug=debug)
     except _UsageError as error:
         error.show()
         code = 1
-    except (KeyboardInterrupt, typer.Abort):
-        code = _report(_stopped(given), _INTERRUPTED, debug=debug)
     except (BrokenPipeError, SystemExit) as ended:
         if isinstance(ended, SystemExit) and not isinstance(ended.__context__, BrokenPipeError):
             raise
         code = _NOBODY_READS  # Click has its own way of ending a process that nobody reads.
         _close_stdout()
-    except OSError as error:
-        code = _report(_explained(error), 1, debug=debug)
-    except Exception as error:  # noqa: BLE001 -- the boundary of the process: whatever it is, a person gets a sentence
-        sentence = f"Unexpected {type(error).__name__}: {error}. Run the command again with --debug for the traceback."
-        code = _report(sentence, 1, debug=debug)
-    sys.exit(code)
+    except Exception as error:
+        if is_interrupted():  # It can come out of an import or a callback as another error.
+            raise KeyboardInterrupt from error
+        code = _report(_sentence(error, words), getattr(error, "exit_code", 1), debug=debug)
+    return int(code)
+
+
+def _sentence(error: Exception, words: list[str]) -> str:
+    if isinstance(error, StorageError) and words[:1] == ["predict"] and "--resume" not in words:
+        return f"{error} What was finished is kept: add --resume."
+    if isinstance(error, LobuleError):
+        return str(error)
+    if isinstance(error, OSError):
+        return explained(error)
+    return f"Unexpected {type(error).__name__}: {error}. Run the command again with --debug for the traceback."
 
 
 def _stopped(given: list[str]) -> str:
     again = "the same command with --resume" if "predict" in given and "--resume" not in given else "the same command"
     return f"Stopped. What was finished is kept; {again} goes on from there."
-
-
-def _explained(error: OSError) -> str:
-    """Say which file, why, and what can be done: nobody but the user can mend what the system refuses."""
-    place = " -> ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
-    reason = error.strerror or str(error) or type(error).__name__
-    advice = _ADVICE.get(error.errno or 0, "Run the command again with --debug for the traceback.")
-    return f"{place}: {reason}. {advice}" if place else f"{reason}. {advice}"
 
 
 def _close_stdout() -> None:
@@ -139,5 +132,5 @@ def _close_stdout() -> None:
 def _report(sentence: str, code: int, *, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    warn(f"Error: {sentence}" if code != _INTERRUPTED else sentence)
+    warn(f"Error: {sentence}" if code != INTERRUPTED else sentence)
     return code

@@ -28,10 +28,15 @@ _SHOWN = ("path", "verdict", "prob_malignant", "pred_subtype", "reason")
 
 
 def predict(
-    paths: Annotated[list[Path], typer.Argument(help="Images and folders of images.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Images and folders of images; also addresses such as s3://bucket/folder.")
+    ],
     model: OptionalModel = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Predictions to write (CSV); without it they are shown.")
+        Path | None,
+        typer.Option(
+            "--out", help="Predictions to write (.csv or .parquet, also s3://...); without it they are shown."
+        ),
     ] = None,
     heatmaps: Annotated[
         Path | None, typer.Option("--heatmaps", help="Folder for one overlay a task and image.")
@@ -44,11 +49,13 @@ def predict(
     # Before numpy is imported: its idle threads wait busily for a while, in the way of the graph's.
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    from lobule.data.remote import address_of
+
     if resume and out is None:
         raise ConfigError("--resume: needs --out, the file of the command that was stopped.")
-    if out:
+    if out and not address_of(out):
         writable_file("--out", out)
-    if heatmaps:
+    if heatmaps and not address_of(heatmaps):
         writable_folder("--heatmaps", heatmaps)
     opened = _open(model_or_starter(model), ray)
     run = partial(_run, paths, opened, heatmaps=heatmaps, resume=resume, ray=ray)
@@ -72,16 +79,22 @@ def _open(model: Path, ray: str | None) -> Predictor:
 def _write(run: Callable[[Path], BatchSummary], out: Path, *, as_json: bool) -> None:
     summary = run(out)
     if as_json:
-        show_json({name: str(value) if isinstance(value, Path) else value for name, value in vars(summary).items()})
+        show_json({name: _shown(value) if isinstance(value, Path) else value for name, value in vars(summary).items()})
     else:
-        say(f"{summary.n_predicted} images predicted: {out}")
+        say(f"{summary.n_predicted} images predicted: {_shown(out)}")
         if summary.n_refused:
             say(f"{summary.n_refused} of them are not assessable; the column reason says why.")
         disclaim()
     if summary.n_failed:
         listed = out.with_name("failures.csv")
-        warn(f"{summary.n_failed} files could not be used; they are listed with the reasons in {listed}.")
+        warn(f"{summary.n_failed} files could not be used; they are listed with the reasons in {_shown(listed)}.")
         raise typer.Exit(2)
+
+
+def _shown(path: Path) -> str:
+    from lobule.data.remote import address_of
+
+    return address_of(path) or str(path)
 
 
 def _show(run: Callable[[Path], BatchSummary], predictor: Predictor, *, as_json: bool) -> None:

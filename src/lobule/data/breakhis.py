@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -13,17 +14,18 @@ __all__ = ["IMAGE_EXTENSIONS", "BreakHisName", "is_image_name", "mpp_of", "parse
 IMAGE_EXTENSIONS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """What makes a file an image by name, in lower case; other files are ignored."""
 
-_STEM = re.compile(
-    r"SOB_(?P<letter>[BM])_(?P<code>A|F|PT|TA|DC|LC|MC|PC)"
-    r"-(?P<year>\d\d)-(?P<slide>[0-9A-Z]+)-(?P<magnification>40|100|200|400)-(?P<sequence>\d{3})",
+_NAME = re.compile(
+    r"(?P<stem>SOB_(?P<letter>[BM])_(?P<code>A|F|PT|TA|DC|LC|MC|PC)"
+    r"-(?P<year>\d\d)-(?P<slide>[0-9A-Z]+)-(?P<magnification>40|100|200|400)-(?P<sequence>\d{3}))(?P<extension>\.\w+)",
     re.ASCII,
 )
+_LETTERS_OF_SLIDE = re.compile(r"(?<=\d)[A-Z]+$")
 _LABEL_OF_LETTER = {"B": LABELS[0], "M": LABELS[1]}
 _ORIGINAL_WIDTH = 700
 _ORIGINAL_HEIGHTS = range(456, 461)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BreakHisName:
     """What a BreakHis file name says.
 
@@ -64,20 +66,19 @@ def parse_name(name: str) -> BreakHisName | None:
     >>> parse_name("SOB_B_A-14-22549AB-40-001.webp").case_id
     '14-22549'
     """
-    path = PurePosixPath(name)
-    match = _STEM.fullmatch(path.stem)
-    if match is None or path.name != name or not is_image_name(name):
+    match = _NAME.fullmatch(name)
+    if match is None or match["extension"].lower() not in IMAGE_EXTENSIONS:
         return None
     label, subtype = _LABEL_OF_LETTER[match["letter"]], SUBTYPE_OF_CODE[match["code"]]
     if LABEL_OF_SUBTYPE[subtype] != label:
         return None
-    patient_id = f"{match['year']}-{match['slide']}"
+    patient_id = sys.intern(f"{match['year']}-{match['slide']}")  # one string for all images of a patient
     return BreakHisName(
-        image_id=path.stem,
+        image_id=match["stem"],
         label=label,
         subtype=subtype,
         patient_id=patient_id,
-        case_id=re.sub(r"(?<=\d)[A-Z]+$", "", patient_id),
+        case_id=sys.intern(_LETTERS_OF_SLIDE.sub("", patient_id)),
         magnification=int(match["magnification"]),
         sequence=int(match["sequence"]),
     )

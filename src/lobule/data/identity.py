@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -31,12 +30,11 @@ def identified(descriptions: Sequence[Description], *, settings: DataSettings) -
     """
     ids = _ids(descriptions)
     pattern = _compiled(settings.case_pattern)
-    known = [
-        replace(item, image_id=image_id, case_id=item.case_id or _case_in(item.path, pattern))
-        for item, image_id in zip(descriptions, ids, strict=True)
-    ]
-    _refuse_unknown(known, settings)
-    return tuple(_filled(item) for item in known)
+    cases = [item.case_id or _case_in(item.path, pattern) for item in descriptions]
+    _refuse_unknown(descriptions, cases, settings)
+    return tuple(
+        _identified(item, image_id, case_id) for item, image_id, case_id in zip(descriptions, ids, cases, strict=True)
+    )
 
 
 def unique_ids(paths: Sequence[str]) -> list[str]:
@@ -48,16 +46,23 @@ def unique_ids(paths: Sequence[str]) -> list[str]:
     >>> unique_ids(["a/1.png", "b/1.png", "b/2.png"])
     ['a/1', 'b/1', '2']
     """
-    choices = [(PurePosixPath(path).stem, str(PurePosixPath(path).with_suffix("")), path) for path in paths]
-    level = [0] * len(paths)
+    ids = [_stem(path) for path in paths]
+    level: dict[int, int] = {}
     while True:
-        ids = [choice[depth] for choice, depth in zip(choices, level, strict=True)]
         count = Counter(ids)
-        shared = [row for row, image_id in enumerate(ids) if count[image_id] > 1 and level[row] < 2]
+        shared = [row for row, image_id in enumerate(ids) if count[image_id] > 1 and level.get(row, 0) < 2]
         if not shared:
             return ids
         for row in shared:
-            level[row] += 1
+            level[row] = level.get(row, 0) + 1
+            ids[row] = paths[row] if level[row] == 2 else str(PurePosixPath(paths[row]).with_suffix(""))
+
+
+def _stem(path: str) -> str:
+    name = path.rpartition("/")[2]
+    stem, dot, extension = name.rpartition(".")
+    # Plain names are split here: of a million, pathlib would take ten seconds.
+    return stem if stem and dot and extension and not stem.startswith(".") else PurePosixPath(path).stem
 
 
 def _ids(descriptions: Sequence[Description]) -> list[str]:
@@ -83,11 +88,11 @@ def _case_in(path: str, pattern: re.Pattern[str] | None) -> str:
     return (match[1] if match.re.groups else match[0]) or ""
 
 
-def _refuse_unknown(items: Sequence[Description], settings: DataSettings) -> None:
+def _refuse_unknown(items: Sequence[Description], cases: Sequence[str], settings: DataSettings) -> None:
     unknown = [
         item.path
-        for item in items
-        if not item.case_id and (settings.group == "case" or (settings.group == "patient" and not item.patient_id))
+        for item, case_id in zip(items, cases, strict=True)
+        if not case_id and (settings.group == "case" or (settings.group == "patient" and not item.patient_id))
     ]
     if not unknown:
         return
@@ -104,6 +109,17 @@ def _refuse_unknown(items: Sequence[Description], settings: DataSettings) -> Non
     )
 
 
-def _filled(item: Description) -> Description:
-    case_id = item.case_id or item.patient_id or item.image_id
-    return replace(item, case_id=case_id, patient_id=item.patient_id or case_id)
+def _identified(item: Description, image_id: str, case_id: str) -> Description:
+    case_id = case_id or item.patient_id or image_id
+    return Description(  # of a million, `dataclasses.replace` takes half a minute
+        path=item.path,
+        label=item.label,
+        subtype=item.subtype,
+        patient_id=item.patient_id or case_id,
+        case_id=case_id,
+        magnification=item.magnification,
+        mpp=item.mpp,
+        image_id=image_id,
+        breakhis=item.breakhis,
+        pixel_sha256=item.pixel_sha256,
+    )

@@ -103,10 +103,14 @@ def _decoded(
     source: Path | bytes, describe: Callable[[Image.Image], _T], *, max_pixels: int | None = None
 ) -> tuple[NDArray[np.uint8], _T]:
     try:
+        before = _version(source)
         with Image.open(_opened(source), formats=_FORMATS) as image:
             _refuse_unusable(image, max_pixels)
             pixels = np.array(_as_rgb(_upright(image)), dtype=np.uint8)
-            return pixels, describe(image)
+            described = describe(image)
+        if _version(source) != before:
+            raise ImageError("changed while it was read: wait until it is whole, then repeat")
+        return pixels, described
     except UnidentifiedImageError:
         raise ImageError(f"not an image in a known format ({', '.join(_FORMATS)})") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -120,6 +124,14 @@ def _readable_traits(image: Image.Image) -> dict[str, str]:
         return traits_of(image)
     except _DECODER_ERRORS:
         return {"entries": "not readable"}
+
+
+def _version(source: Path | bytes) -> tuple[int, ...]:
+    """Return what another content of a file would change; some formats show no trace of a mixture."""
+    if isinstance(source, bytes):
+        return ()
+    status = source.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _opened(source: Path | bytes) -> Path | io.BytesIO:

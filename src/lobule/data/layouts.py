@@ -22,7 +22,7 @@ _NO_CLASS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Description:
     """What is known about an image before it is opened; "" and None where unknown."""
 
@@ -102,8 +102,7 @@ def describe_path(path: str, *, classes: Classes | None) -> Description:
     Raises:
         DataError: its folders name no class, or two; the message is the reason.
     """
-    *folders, name = PurePosixPath(path).parts
-    if parsed := parse_name(name):
+    if parsed := parse_name(path.rpartition("/")[2]):
         return Description(
             path=path,
             label=parsed.label,
@@ -113,6 +112,7 @@ def describe_path(path: str, *, classes: Classes | None) -> Description:
             magnification=parsed.magnification,
             breakhis=parsed,
         )
+    folders = PurePosixPath(path).parts[:-1]
     label, subtype = classes.read(folders) if classes else ("", "")
     if classes and not label:
         raise DataError(_NO_CLASS)

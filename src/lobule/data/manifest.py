@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lobule.data.failures import Failure
 from lobule.errors import DataError
@@ -32,8 +37,9 @@ COLUMNS = (
 )
 _DTYPES = {"width": "int64", "height": "int64", "magnification": "Int64", "mpp": "float64"}
 _LARGEST_MPP = 1000.0
-_SPECIAL = frozenset(',"\r\n')
+_SPECIAL = re.compile(r'[,"\r\n]')
 _REQUIRED = ("image_id", "path", "label", "patient_id", "case_id")
+_ONE_EACH = frozenset({"image_id", "path", "pixel_sha256"})
 _DIGESTED = ["image_id", "pixel_sha256", "label", "subtype", "patient_id", "case_id"]
 
 
@@ -69,7 +75,7 @@ class Manifest:
         root = self.root.absolute()
         return [root / path for path in self.frame["path"]]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The `dataset_sha256` of a split: the images, what they are and whose; not where they lie or their order."""
         return digest_of_json(sorted(self.frame[_DIGESTED].values.tolist()))
@@ -77,8 +83,11 @@ class Manifest:
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, Any]], *, root: Path) -> Manifest:
         """Make a manifest of rows; a column that a row lacks is empty."""
-        values = [[row.get(name) for name in COLUMNS] for row in rows]
-        return cls(pd.DataFrame(values, columns=list(COLUMNS), dtype=object), root)
+        columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+        for row in rows:
+            for name, column in columns.items():
+                column.append(row.get(name))
+        return cls(pd.DataFrame({name: _as_objects(column) for name, column in columns.items()}), root)
 
     def select(self, image_ids: Sequence[str]) -> Manifest:
         """Return the manifest of the named images, in the given order.
@@ -96,8 +105,8 @@ class Manifest:
 
     def write(self, path: Path) -> None:
         """Write the manifest as CSV (UTF-8, empty where unknown), atomically; the root is not written."""
-        rows = zip(*(self.frame[name].map(_as_field) for name in COLUMNS), strict=True)
-        write_atomically(path, "".join(",".join(row) + "\n" for row in [COLUMNS, *rows]))
+        rows = zip(*(_fields(self.frame[name]) for name in COLUMNS), strict=True)
+        write_atomically(path, "".join(",".join(row) + "\n" for row in chain([COLUMNS], rows)))
 
     @classmethod
     def read(cls, path: Path, *, root: Path | None = None) -> Manifest:
@@ -112,27 +121,41 @@ class Manifest:
         """
         try:
             with path.open(encoding="utf-8-sig", newline="") as stream:
-                rows = list(csv.reader(stream, strict=True))
+                columns = _columns_of(path, csv.reader(stream, strict=True))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise DataError(f"manifest {path}: cannot be read ({error}); make one with `lobule data scan`.") from None
-        _check_shape(path, rows)
-        return cls(pd.DataFrame(rows[1:], columns=list(COLUMNS), dtype=object), root or path.parent)
+        return cls(pd.DataFrame(columns), root or path.parent)
 
 
-def _check_shape(path: Path, rows: list[list[str]]) -> None:
-    header = rows[0] if rows else []
+def _columns_of(path: Path, rows: Iterator[list[str]]) -> dict[str, NDArray[np.object_]]:
+    """Return the columns of a file's rows; a value that is repeated, such as a case, is kept once."""
+    header = next(rows, [])
     if tuple(header) != COLUMNS:
         raise DataError(
             f"manifest {path}: expected the columns {', '.join(COLUMNS)}; received {', '.join(header) or 'none'}."
         )
-    if short := [number for number, row in enumerate(rows[1:], 2) if len(row) != len(COLUMNS)]:
-        raise DataError(f"manifest {path}: row {short[0]} does not have {len(COLUMNS)} fields; is the file complete?")
+    columns: list[list[str]] = [[] for _ in COLUMNS]
+    known: list[dict[str, str]] = [{} for _ in COLUMNS]
+    shared = [name not in _ONE_EACH for name in COLUMNS]
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(COLUMNS):
+            raise DataError(f"manifest {path}: row {number} does not have {len(COLUMNS)} fields; is the file complete?")
+        for column, values, is_shared, value in zip(columns, known, shared, row, strict=True):
+            column.append(values.setdefault(value, value) if is_shared else value)
+    return {name: _as_objects(column) for name, column in zip(COLUMNS, columns, strict=True)}
 
 
-def _as_field(value: Any) -> str:
-    text = "" if pd.isna(value) else str(value)
-    # csv.writer leaves a carriage return unquoted before Python 3.13, and could not read it back
-    return '"' + text.replace('"', '""') + '"' if _SPECIAL.intersection(text) else text
+def _as_objects(values: list[Any]) -> NDArray[np.object_]:
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
+def _fields(column: pd.Series[Any]) -> Iterator[str]:
+    for value, is_unknown in zip(column.tolist(), column.isna().to_numpy(), strict=True):
+        text = "" if is_unknown else str(value)
+        # csv.writer leaves a carriage return unquoted before Python 3.13, and could not read it back
+        yield '"' + text.replace('"', '""') + '"' if _SPECIAL.search(text) else text
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -142,9 +165,11 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _typed_column(column: pd.Series[Any]) -> pd.Series[Any]:
-    values = column.astype(object).where(column.notna(), "")
-    dtype = _DTYPES.get(str(column.name))
-    return _as_numbers(values, dtype) if dtype else values.map(str).astype(object)
+    if dtype := _DTYPES.get(str(column.name)):
+        return _as_numbers(column.astype(object).where(column.notna(), ""), dtype)
+    cells = zip(column.to_numpy(dtype=object), column.notna().to_numpy(), strict=True)
+    text = _as_objects([str(cell) if is_known else "" for cell, is_known in cells])
+    return pd.Series(text, index=column.index, name=column.name, dtype=object)
 
 
 def _as_numbers(values: pd.Series[Any], dtype: Any) -> pd.Series[Any]:

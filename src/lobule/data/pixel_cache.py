@@ -13,6 +13,7 @@ from typing import Any
 from lobule.data.images import DECODER
 from lobule.data.thumbnails import SIDE, THUMBNAIL
 from lobule.provenance import cache_folder, write_atomically
+from lobule.storage import sweep
 
 __all__ = ["PixelCache", "Pixels", "Stamp"]
 
@@ -28,7 +29,7 @@ class Stamp:
     mtime_ns: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pixels:
     """What decoding a file tells.
 
@@ -80,6 +81,7 @@ class PixelCache:
         if self._is_saved:
             return
         with contextlib.suppress(OSError):
+            sweep(self._file.parent, f".{self._file.name}.*.tmp")
             write_atomically(self._file, json.dumps({"rules": _RULES, "files": self._entries}))
             self._is_saved = True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +67,12 @@ def scan(
     source = Path(source)
     listing = _listing(source, settings)
     described = identified(listing.descriptions, settings=settings)
+    listing = replace(listing, descriptions=())  # of a million, half a gigabyte
     outcomes = _outcomes(listing, described, cache=cache, progress=progress or silent)
-    rows = [_row(item, pixels) for item, pixels in zip(described, outcomes, strict=True) if isinstance(pixels, Pixels)]
+    rows = (_row(item, pixels) for item, pixels in zip(described, outcomes, strict=True) if isinstance(pixels, Pixels))
     unused = [Failure(item.path, why) for item, why in zip(described, outcomes, strict=True) if isinstance(why, str)]
     failures = tuple(sorted((*listing.failures, *unused), key=lambda failure: failure.path))
-    if not rows:
+    if len(unused) == len(described):
         raise DataError(_nothing_usable(source, failures, listing.ignored))
     return ScanResult(Manifest.from_rows(rows, root=listing.root), failures, listing.ignored)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from lobule.data.breakhis import parse_name
 from lobule.data.failures import Failure
 from lobule.data.layouts import Classes, Description, Listing, describe_path
 from lobule.data.walk import files_under, is_image_file, is_text
@@ -55,13 +54,13 @@ def list_names(path: Path) -> Listing:
     descriptions: dict[str, Description] = {}
     failures = []
     for line in lines:
-        name = line.replace("\\", "/").rpartition("/")[2]
-        if parse_name(name) is None:
+        described = describe_path(line.replace("\\", "/"), classes=None)
+        if described.breakhis is None:
             failures.append(Failure(line, "not a BreakHis name; names of other grammars need their folder or a CSV"))
         elif line in descriptions:
             failures.append(Failure(line, "listed twice"))
         else:
-            descriptions[line] = replace(describe_path(name, classes=None), path=line)
+            descriptions[line] = described if described.path == line else replace(described, path=line)
     return Listing(path.parent, tuple(descriptions.values()), tuple(failures), has_pixels=False)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from lobule.data.breakhis import is_image_name
 from lobule.data.failures import Failure
 
-__all__ = ["files_under", "is_image_file", "is_text"]
+__all__ = ["files_under", "is_image_file", "is_skipped", "is_text"]
 
 _SKIPPED_FOLDERS = frozenset({"masks", "__MACOSX", "@eaDir", "$RECYCLE.BIN"})
 
@@ -35,9 +35,14 @@ def files_under(folder: Path, failures: list[Failure]) -> Iterator[str]:
             folders.clear()
             continue
         visited.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED_FOLDERS)
+        folders[:] = sorted(name for name in folders if not is_skipped(name))
         here = _relative(parent, folder)
         yield from (name if here == "." else f"{here}/{name}" for name in sorted(files))
+
+
+def is_skipped(folder: str) -> bool:
+    """Return whether a folder of this name is passed over."""
+    return folder.startswith(".") or folder in _SKIPPED_FOLDERS
 
 
 def is_image_file(path: str) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule.evaluation.levels import Units
+from lobule.evaluation.nodes import MOST_IN_FULL, corrected, in_turns, joined, node_counts, nodes_of
 from lobule.evaluation.sums import confusions, divide, weighted_sums
 
 __all__ = ["BINARY_METRICS", "CALIBRATION_BINS", "binary_values", "calibration_bin", "probability_values"]
@@ -99,9 +100,26 @@ def _ranking(units: Units, multiplicity: NDArray[np.float64]) -> Values:
         return {"auroc": undefined, "average_precision": undefined}
     order = np.argsort(-units.score, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(units.score[order])), len(order) - 1)
-    weights = multiplicity[:, units.case[order]]
-    reached = np.cumsum(weights, axis=1)[:, ends]
-    tp = np.cumsum(np.multiply(weights, units.malignant[order], out=weights), axis=1)[:, ends]
+
+    def in_full(drawn: NDArray[np.float64]) -> Values:
+        weights = drawn[:, units.case[order]]
+        reached = np.cumsum(weights, axis=1)[:, ends]
+        tp = np.cumsum(np.multiply(weights, units.malignant[order], out=weights), axis=1)[:, ends]
+        return _areas(tp, reached)
+
+    if len(units) <= MOST_IN_FULL or len(multiplicity) == 1:
+        return joined(in_full(drawn) for drawn in in_turns(multiplicity, len(units)))
+    node = nodes_of(order, ends)
+
+    def on_nodes(drawn: NDArray[np.float64]) -> Values:
+        reached, tp = node_counts(units.case, node, units.malignant, drawn)
+        return _areas(np.cumsum(tp, axis=1), np.cumsum(reached, axis=1))
+
+    return corrected(on_nodes, in_full(np.ones((1, multiplicity.shape[1]))), multiplicity)
+
+
+def _areas(tp: NDArray[np.float64], reached: NDArray[np.float64]) -> Values:
+    """Return the areas under both curves of how many malignant units, and units at all, are reached at each step."""
     fp = reached - tp
     positives, negatives = tp[:, -1], fp[:, -1]
     step_tp, step_fp = np.diff(tp, axis=1, prepend=0), np.diff(fp, axis=1, prepend=0)

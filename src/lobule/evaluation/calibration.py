@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lobule.evaluation.binary import CALIBRATION_BINS, calibration_bin, probability_values
 from lobule.evaluation.levels import Units
 from lobule.evaluation.measures import Rule
+from lobule.evaluation.nodes import node_counts
 from lobule.evaluation.predictions import sigmoid, softmax
 from lobule.evaluation.sums import confusions, divide, weighted_sums
 from lobule.taxonomy import Task
@@ -110,16 +111,12 @@ def recalibration(
     if spread < _SMALLEST or malignant.all() or not malignant.any():
         return undefined, undefined
     node, x = _nodes((log_odds - centre) / spread)
-    cell = case * len(x) + node
-    cells = multiplicity.shape[1] * len(x)
-    counts, positives = (
-        np.bincount(cell, weights=weights, minlength=cells).reshape(-1, len(x)) for weights in (None, malignant)
-    )
-    start = _newton(x, counts.sum(axis=0)[None], positives.sum(axis=0)[None], np.zeros((1, 2)))
+    whole = (np.bincount(node, weights=weights, minlength=len(x))[None] for weights in (None, malignant))
+    start = _newton(x, *(counts.astype(np.float64) for counts in whole), np.zeros((1, 2)))
     if np.isnan(start).any():
         return undefined, undefined
     starts = np.repeat(start, len(multiplicity), axis=0)
-    fitted = _newton(x, multiplicity @ counts, multiplicity @ positives, starts)
+    fitted = _newton(x, *node_counts(case, node, malignant, multiplicity), starts)
     slope = fitted[:, 1] / spread
     return slope, fitted[:, 0] - slope * centre
 

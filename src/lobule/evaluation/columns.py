@@ -51,6 +51,12 @@ HISTORY_COLUMNS: Final = (
 )
 """The header of history.csv."""
 
+_DIGITS: Final = 9
+_EXACT_POWER: Final = 22
+_POWERS: Final = np.array([10.0**power for power in range(_EXACT_POWER + 1)])
+_DOUBT: Final = 10.0 ** (_DIGITS + 1) * float(np.finfo(np.longdouble).eps)
+"""How near to a half is too near: ten times what a product of nine digits in extended precision can be off."""
+
 _WHOLE: Final = ("magnification", "fold")
 _SMALLEST: Final = {"magnification": 1, "fold": 0}
 _REAL: Final = tuple(name for name in PREDICTION_COLUMNS if name.startswith(("logit_", "prob_")) or name == "novelty")
@@ -76,9 +82,51 @@ def probability_columns(task: Task) -> tuple[str, ...]:
 
 def round_digits(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the numbers (any shape) as a file with nine significant digits gives them back."""
-    return np.array([float(f"{value:.9g}") for value in values.ravel().tolist()], dtype=np.float64).reshape(
-        values.shape
-    )
+    flat = np.array(values, dtype=np.float64).ravel()
+    left = np.flatnonzero(~_are_round(flat))
+    rounded, sure = _rounded(flat[left])
+    unsure = left[~sure]
+    flat[left] = rounded
+    flat[unsure] = [float(f"{value:.9g}") for value in flat[unsure].tolist()]
+    return flat.reshape(np.shape(values))
+
+
+def _are_round(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which numbers have nine digits already: most, as they come from a file or were rounded before."""
+    with np.errstate(all="ignore"):
+        exponent, power = _powers(values)
+        whole = np.rint(np.where(exponent >= 0, values * power, values / power))
+        same = np.where(exponent >= 0, whole / power, whole * power) == values
+    return (same & _has_nine_digits(whole)) | (values == 0) | np.isnan(values)
+
+
+def _rounded(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Round to nine digits by arithmetic; return the numbers, and where they are sure to be those of the text.
+
+    A number is a whole number of nine digits times a power of ten. That whole number comes from a product in extended
+    precision, and is sure unless the product lies nearly half-way between two; the power (up to 22) and the whole
+    number are exact in binary, so that one division, or one product, gives the nearest double, as reading a text does.
+    """
+    with np.errstate(all="ignore"):
+        exponent, power = _powers(values)
+        extended = values.astype(np.longdouble)
+        scaled = np.where(exponent >= 0, extended * power, extended / power)
+        whole = np.rint(scaled)
+        sure = (np.abs(np.abs(scaled - whole) - 0.5) > _DOUBT) & _has_nine_digits(whole)
+        exact = whole.astype(np.float64)
+        rounded = np.where(exponent >= 0, exact / power, exact * power)
+    return np.where(sure, rounded, values), np.asarray(sure, dtype=bool)
+
+
+def _powers(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return by which power of ten each number has nine digits before the point, and it; NaN where it is not exact."""
+    exponent = _DIGITS - 1 - np.floor(np.log10(np.abs(values)))
+    known = np.abs(exponent) <= _EXACT_POWER
+    return exponent, np.where(known, _POWERS[np.where(known, np.abs(exponent), 0).astype(np.intp)], np.nan)
+
+
+def _has_nine_digits(whole: NDArray[np.floating]) -> NDArray[np.bool_]:
+    return np.asarray((np.abs(whole) >= 10.0 ** (_DIGITS - 1)) & (np.abs(whole) <= 10.0**_DIGITS), dtype=bool)
 
 
 def tidy(frame: pd.DataFrame) -> pd.DataFrame:
@@ -127,7 +175,13 @@ def _typed(frame: pd.DataFrame, name: str) -> Any:
         return _whole_numbers(column, name)
     if name in _REAL:
         return round_digits(_numbers(column, name))
-    return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=object)
+    text = np.empty(len(column), dtype=object)
+    # Cell by cell, so that a string stays the object that it is: of a million rows, copies would take a gigabyte.
+    text[:] = [
+        str(cell) if known else ""
+        for cell, known in zip(column.to_numpy(dtype=object), column.notna().to_numpy(), strict=True)
+    ]
+    return text
 
 
 def _numbers(column: pd.Series[Any], name: str) -> NDArray[np.float64]:
@@ -193,7 +247,8 @@ def _check_agreement(frame: pd.DataFrame) -> None:
 
 def _check_each(frame: pd.DataFrame, name: str, allowed: Callable[[str], bool]) -> None:
     cells = frame[name].tolist()
-    _refuse(np.array([not allowed(cell) for cell in cells], bool), name, cells, 'class names joined by "|", or nothing')
+    wrong = {cell for cell in set(cells) if not allowed(cell)}
+    _refuse(np.array([cell in wrong for cell in cells], bool), name, cells, 'class names joined by "|", or nothing')
 
 
 def _refuse(wrong: NDArray[np.bool_], name: str, cells: list[Any], allowed: str) -> None:

@@ -19,6 +19,7 @@ Level = Literal["image", "case"]
 LEVELS: Final[tuple[Level, ...]] = ("image", "case")
 
 _SMALLEST_ODDS: Final = 1e-9
+_TOLD: Final = ("image_id", "case_id", "patient_id", "magnification", "label", "subtype")
 _TRUTH: Final[dict[Task, str]] = {"binary": "label", "subtype": "subtype"}
 
 
@@ -127,7 +128,7 @@ class Units:
 
     def n_cases(self, mask: NDArray[np.bool_]) -> int:
         """Return the number of cases of the units that a mask picks."""
-        return len(np.unique(self.case[mask]))
+        return int(np.count_nonzero(np.bincount(self.case[mask])))
 
 
 def rows_of(predictions: Predictions, task: Task, protocol: Protocol) -> NDArray[np.intp]:
@@ -136,7 +137,7 @@ def rows_of(predictions: Predictions, task: Task, protocol: Protocol) -> NDArray
     known = ((frame["protocol"] == protocol) & (frame[_TRUTH[task]] != "")).to_numpy(dtype=bool)
     missing = np.isnan(predictions.logits(task)) | np.isnan(predictions.probabilities(task))
     rows = np.flatnonzero(known & ~missing.any(axis=1))
-    return rows[np.argsort(frame["image_id"].to_numpy(dtype=object)[rows], kind="stable")]
+    return rows[np.argsort(predictions.place_by_name[rows], kind="stable")]
 
 
 def images_of(
@@ -157,7 +158,7 @@ def images_of(
         DataError: an image that can be scored has no case.
     """
     rows = rows_of(predictions, task, protocol)
-    picked = predictions.frame.iloc[rows]
+    picked = predictions.frame[list(_TOLD)].iloc[rows]
     _check_cases(picked["image_id"].tolist(), picked["case_id"].tolist())
     as_given = protocol == "predict"
     images = Images(
@@ -273,7 +274,8 @@ def _numbered(names: list[str]) -> NDArray[np.int64]:
 
 
 def _indices(names: list[str], classes: tuple[str, ...]) -> NDArray[np.int64]:
-    return np.array([classes.index(name) if name else -1 for name in names], dtype=np.int64)
+    index = {"": -1, **{name: place for place, name in enumerate(classes)}}
+    return np.array([index[name] for name in names], dtype=np.int64)
 
 
 def _check_cases(image_ids: list[str], case_ids: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ from lobule.evaluation.intervals import (
     percentile_interval,
 )
 from lobule.evaluation.levels import Units
+from lobule.evaluation.nodes import MOST_IN_FULL
 
 __all__ = ["Measure", "Rule", "ValuesOf", "binary_rules", "class_rules", "fewest_cases", "measure", "subtype_rules"]
 
@@ -116,12 +117,26 @@ def measure(
     point = values_of(np.ones((1, cases)))
     block = max(1, _WEIGHTS_AT_ONCE // max(len(units), 1))
     drawn = case_multiplicities(units.case, units.malignant, replicates=bootstrap, seed=seed, block=block)
+    if len(units) > MOST_IN_FULL:  # The draws are the same; what is counted once for all of them is counted less often.
+        drawn = _together(drawn, max(1, _WEIGHTS_AT_ONCE // cases))
     blocks = [values_of(multiplicity) for multiplicity in drawn]
     measures = {}
     for rule in rules:
         replicates = np.concatenate([np.empty(0), *(values[rule.name] for values in blocks)])
         measures[rule.name] = _measured(units, rule, float(point[rule.name][0]), replicates)
     return measures
+
+
+def _together(drawn: Iterator[NDArray[np.float64]], rows: int) -> Iterator[NDArray[np.float64]]:
+    """Yield the same replicates in larger blocks, of at least so many rows but for the last."""
+    waiting: list[NDArray[np.float64]] = []
+    for block in drawn:
+        waiting.append(block)
+        if sum(map(len, waiting)) >= rows:
+            yield np.concatenate(waiting)
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting)
 
 
 def _measured(units: Units, rule: Rule, value: float, replicates: NDArray[np.float64]) -> Measure:

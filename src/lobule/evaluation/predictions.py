@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -21,6 +22,7 @@ from lobule.evaluation.columns import (
 )
 from lobule.evaluation.decision.operating import Operating, undecided
 from lobule.evaluation.judged import judged, predicted_subtype, sigmoid, softmax
+from lobule.evaluation.parquet import SUFFIX, parquet_of, read_parquet
 from lobule.evaluation.spreadsheet import read_spreadsheet
 from lobule.provenance import write_atomically
 from lobule.taxonomy import LABELS, TASKS, Task
@@ -71,6 +73,14 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.frame)
 
+    @cached_property
+    def place_by_name(self) -> NDArray[np.intp]:
+        """The place of each row, shape (n,), among all rows sorted by image id; those of one id in their order."""
+        order = np.argsort(self.frame["image_id"].to_numpy(dtype=object), kind="stable")
+        place = np.empty(len(order), dtype=np.intp)
+        place[order] = np.arange(len(order))
+        return place
+
     def logits(self, task: Task) -> NDArray[np.float64]:
         """Return a task's logits, before temperature, shape (n, 1) or (n, 8); NaN where there are none."""
         return self.frame[list(logit_columns(task))].to_numpy(dtype=np.float64)
@@ -95,12 +105,19 @@ class Predictions:
         return cls(pd.concat([part.frame for part in parts], ignore_index=True))
 
     def write(self, path: Path) -> None:
-        """Write predictions.csv, nine significant digits, atomically."""
+        """Write predictions.csv, nine significant digits, or by its extension a .parquet, atomically.
+
+        Raises:
+            MissingExtraError: Parquet needs pyarrow.
+        """
+        if path.suffix == SUFFIX:
+            write_atomically(path, parquet_of(self.frame))
+            return
         write_atomically(path, self.frame.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
 
     @classmethod
     def read(cls, path: Path) -> Predictions:
-        """Read predictions.csv, or any CSV that has enough columns to be scored.
+        """Read predictions.csv, or any CSV (or .parquet) that has enough columns to be scored.
 
         Needed are `image_id`, `case_id`, `label`, and one of `prob_malignant` and `logit_malignant`; how they may be
         written stands at `read_spreadsheet`. Other columns of `PREDICTION_COLUMNS` are filled: a probability from its
@@ -110,7 +127,7 @@ class Predictions:
         Raises:
             DataError: the file cannot be read, lacks a column, or a cell holds what its column does not allow.
         """
-        return cls(_fill(read_spreadsheet(path)))
+        return cls(_fill(read_parquet(path) if path.suffix == SUFFIX else read_spreadsheet(path)))
 
 
 def assemble_predictions(

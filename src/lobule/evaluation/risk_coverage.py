@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lobule.errors import DataError
+from lobule.evaluation.nodes import MOST_IN_FULL, corrected, in_turns, joined, node_counts, nodes_of
 from lobule.evaluation.sums import divide
 
 __all__ = ["RiskCoverage", "confidence_of", "risk_coverage", "risk_coverage_areas"]
@@ -96,9 +97,26 @@ def risk_coverage_areas(
         DataError: there is no unit, or the shapes differ.
     """
     order, ends = _steps(wrong, confidence)
-    weights = multiplicity[:, case[order]]
-    answered = np.cumsum(weights, axis=1)[:, ends]
-    errors = np.cumsum(weights * np.asarray(wrong, dtype=np.float64)[order], axis=1)[:, ends]
+
+    def in_full(drawn: Vector) -> dict[str, Vector]:
+        weights = drawn[:, case[order]]
+        answered = np.cumsum(weights, axis=1)[:, ends]
+        errors = np.cumsum(weights * np.asarray(wrong, dtype=np.float64)[order], axis=1)[:, ends]
+        return {"area": _mean_risk(errors, answered)}
+
+    if len(case) <= MOST_IN_FULL or len(multiplicity) == 1:
+        return joined(in_full(drawn) for drawn in in_turns(multiplicity, len(case)))["area"]
+    node = nodes_of(order, ends)
+
+    def on_nodes(drawn: Vector) -> dict[str, Vector]:
+        answered, errors = node_counts(case, node, np.asarray(wrong, dtype=bool), drawn)
+        return {"area": _mean_risk(np.cumsum(errors, axis=1), np.cumsum(answered, axis=1))}
+
+    return corrected(on_nodes, in_full(np.ones((1, multiplicity.shape[1]))), multiplicity)["area"]
+
+
+def _mean_risk(errors: Vector, answered: Vector) -> Vector:
+    """Return the mean share of errors over all coverages, shape (r,), of counts at each step, (r, steps)."""
     risk = np.divide(errors, answered, out=np.zeros_like(errors), where=answered > 0)
     return divide((risk * np.diff(answered, axis=1, prepend=0.0)).sum(axis=1), answered[:, -1])
 

@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import uuid
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ from lobule.features.openvino_engine import OpenVINOEngine
 from lobule.features.openvino_runtime import import_openvino
 from lobule.features.spec import EncoderSpec
 from lobule.provenance import cache_folder, digest_of_file, environment, now, write_atomically
+from lobule.storage import scratch_folder
 
 __all__ = ["PARITY_BOUND", "graph_of", "main", "parity_images", "write_graph"]
 
@@ -106,17 +106,12 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _write_into_cache(spec: EncoderSpec, folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
-    unfinished.mkdir()
-    try:
+    with scratch_folder(folder) as unfinished:
         if keras_backend() == "tensorflow":
             write_graph(spec, unfinished)
         else:
             _write_graph_in_child(spec, unfinished)
         _move(unfinished, folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _move(unfinished: Path, folder: Path) -> None:

@@ -16,6 +16,7 @@ from lobule.errors import VerificationError
 from lobule.features.engines import Precision, as_image
 from lobule.features.openvino_runtime import import_openvino
 from lobule.features.turns import in_turns
+from lobule.provenance import usable_cores
 
 if TYPE_CHECKING:
     from lobule.features.turns import Load

@@ -7,7 +7,6 @@ import io
 import json
 import logging
 import shutil
-import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -26,6 +25,7 @@ from lobule.features.openvino_runtime import import_openvino
 from lobule.features.parity import Parity, digest_of_images, parity_of
 from lobule.features.spec import EncoderSpec
 from lobule.provenance import cache_folder, digest_of_file, digest_of_json, write_atomically
+from lobule.storage import scratch_folder
 
 __all__ = ["quantise", "quantised_graph"]
 
@@ -82,9 +82,7 @@ def _make(spec: EncoderSpec, calibration: _Images, held_back: _Images) -> Parity
     from lobule.features.openvino_engine import OpenVINOEngine
 
     graph, folder = graph_of(spec.in_single_precision), _folder(spec.calibration)
-    unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
-    unfinished.mkdir(parents=True)
-    try:
+    with scratch_folder(folder) as unfinished:
         _write(graph, calibration, unfinished)
         engine = OpenVINOEngine(unfinished / INT8_FILES[0], precision="int8")
         parity = parity_of(
@@ -96,8 +94,6 @@ def _make(spec: EncoderSpec, calibration: _Images, held_back: _Images) -> Parity
         )
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return parity
 
 

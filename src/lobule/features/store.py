@@ -2,9 +2,12 @@
 
     features/<key>/spec.json                       what the features are, for people
     features/<key>/<view>/<digest>.safetensors     a shard: "pixels" (n, 32) uint8, "features" (n, D) float32
+    features/<key>/<view>/<digest>.parquet         or a table: "pixel_sha256" (text), "features" (D float32), with
+                                                   LOBULE_SHARDS=parquet; both may lie side by side
 
 A shard is written whole beside its place, then renamed to the SHA-256 of its own bytes. Nothing is ever changed, so any
-number of processes may append and read at once; a shard whose bytes do not match its name is as good as absent.
+number of processes may append and read at once; a shard whose bytes do not match its name is as good as absent. What a
+killed process left half written goes with the next append: its lock is gone, and no clock is asked.
 """
 
 from __future__ import annotations
@@ -12,23 +15,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lobule.errors import DataError, RunError
+from lobule.features.shards import (
+    PARQUET,
+    TENSORS,
+    packed_parquet,
+    packed_tensors,
+    unpacked_parquet,
+    unpacked_tensors,
+    wants_parquet,
+)
 from lobule.features.spec import EncoderSpec
 from lobule.provenance import cache_folder, write_atomically
+from lobule.storage import sweep, write_durably
 
 __all__ = ["FeatureStore"]
-
-_SUFFIX: Final = ".safetensors"
-_ABANDONED_SECONDS: Final = 86_400
 
 
 class FeatureStore:
@@ -88,20 +95,22 @@ class FeatureStore:
 
         Raises:
             DataError: the features are not finite, or not (n, D) of float32.
+            ConfigError: LOBULE_SHARDS names no kind of shard.
+            MissingExtraError: it says parquet, and pyarrow is not installed.
             RunError: the folder cannot be written.
         """
         self._require_sound(pixel_sha256s, features)
         if not len(features):
             return
-        from safetensors.numpy import save
-
-        pixels = np.frombuffer(b"".join(map(bytes.fromhex, pixel_sha256s)), np.uint8).reshape(-1, 32)
-        content = save({"pixels": pixels, "features": np.ascontiguousarray(features)})
+        pack, suffix = (packed_parquet, PARQUET) if wants_parquet() else (packed_tensors, TENSORS)
+        content = pack(pixel_sha256s, features)
         folder = self.folder / view
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _sweep(folder)
-            _write_durably(folder / f"{hashlib.sha256(content).hexdigest()}{_SUFFIX}", content)
+            for place in (self.folder, folder):
+                sweep(place)
+            write_durably(folder / f"{hashlib.sha256(content).hexdigest()}{suffix}", content)
+            _flush_folder(folder)
         except OSError as error:
             raise RunError(
                 f"feature store {folder}: cannot be written ({error.strerror or error}); make room, or set"
@@ -116,20 +125,14 @@ class FeatureStore:
             raise DataError("features: not all finite; do the weights fit the backbone and its preprocessing?")
 
     def _shards(self, view: str) -> Iterator[tuple[list[bytes], NDArray[np.float32]]]:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-
-        for path in sorted((self.folder / view).glob(f"[0-9a-f]*{_SUFFIX}")):
-            content = _content(path)
+        unpack = {TENSORS: unpacked_tensors, PARQUET: unpacked_parquet}
+        for path in sorted((self.folder / view).glob("[0-9a-f]*.*")):
+            content = _content(path) if path.suffix in unpack else None
             if content is None or hashlib.sha256(content).hexdigest() != path.stem:
                 continue
-            try:
-                tensors = load(content)
-                pixels, features = tensors["pixels"], tensors["features"]
-            except (SafetensorError, KeyError):
-                continue
-            if features.shape == (len(pixels), self.feature_size):
-                yield [row.tobytes() for row in pixels], features
+            shard = unpack[path.suffix](content)
+            if shard is not None and shard[1].shape == (len(shard[0]), self.feature_size):
+                yield shard
 
 
 def _content(path: Path) -> bytes | None:
@@ -137,19 +140,6 @@ def _content(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        with unfinished.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    _flush_folder(path.parent)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -160,13 +150,3 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes left half written."""
-    for unfinished in folder.glob(".*.tmp"):
-        try:
-            if time.time() - unfinished.stat().st_mtime > _ABANDONED_SECONDS:
-                unfinished.unlink()
-        except FileNotFoundError:
-            continue

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lobule.errors import LobuleError
+from lobule.errors import LobuleError, RunError
 
-__all__ = ["Encode", "Load", "in_turns", "loaded_ahead"]
+__all__ = ["Encode", "Load", "in_turns", "loaded_ahead", "result_of"]
 
 _Job = TypeVar("_Job")
+_Result = TypeVar("_Result")
 Load = Callable[[_Job], Sequence[NDArray[np.uint8]]]
 """Gives the (S, S, 3) RGB images of a job; called in threads."""
 Encode = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -38,7 +39,7 @@ def in_turns(jobs: Sequence[_Job], load: Load[_Job], encode: Encode, *, threads:
         threads: how many work at once.
 
     Raises:
-        LobuleError: what `load` or `encode` raised.
+        LobuleError: what `load` or `encode` raised; RunError where a thread was stopped.
     """
 
     def work(group: Sequence[_Job]) -> tuple[list[NDArray[np.float32]], LobuleError | None]:
@@ -55,7 +56,7 @@ def in_turns(jobs: Sequence[_Job], load: Load[_Job], encode: Encode, *, threads:
         running = deque(pool.submit(work, group) for _, group in zip(range(2 * threads), groups, strict=False))
         try:
             while running:
-                rows, failure = running.popleft().result()
+                rows, failure = result_of(running.popleft())
                 running.extend(pool.submit(work, group) for _, group in zip(range(1), groups, strict=False))
                 yield from rows
                 if failure:
@@ -75,12 +76,24 @@ def loaded_ahead(jobs: Sequence[_Job], load: Load[_Job], *, threads: int) -> Ite
         waiting = deque(pool.submit(load, job) for _, job in zip(range(2 * threads), remaining, strict=False))
         try:
             while waiting:
-                loaded = waiting.popleft().result()
+                loaded = result_of(waiting.popleft())
                 waiting.extend(pool.submit(load, job) for _, job in zip(range(1), remaining, strict=False))
                 yield loaded
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def result_of(future: Future[_Result]) -> _Result:
+    """Return what a thread of a pool gives.
+
+    Raises:
+        RunError: the thread was stopped.
+    """
+    try:
+        return future.result()
+    except SystemExit:  # Passed on, it would end the program as if all were done.
+        raise RunError("a thread of this process was stopped in the middle of its work; repeat the command.") from None
 
 
 def _groups(jobs: Sequence[_Job], threads: int) -> Iterator[Sequence[_Job]]:

@@ -68,7 +68,9 @@ def predictions_of(named: Sequence[Named], answers: Sequence[Answer], *, record:
 
 
 def write_predictions(path: Path, named: Sequence[Named], answers: Sequence[Answer], *, record: BundleRecord) -> None:
-    """Write predictions.csv, atomically, as `predictions_of(...).write(path)` would, but without importing pandas.
+    """Write predictions.csv (or .parquet), atomically, as `predictions_of(...).write(path)` would.
+
+    A CSV is written without importing pandas.
 
     Args:
         path: the file.
@@ -76,6 +78,9 @@ def write_predictions(path: Path, named: Sequence[Named], answers: Sequence[Answ
         answers: of each.
         record: of the model that gave them.
     """
+    if path.suffix == ".parquet":
+        predictions_of(named, answers, record=record).write(path)
+        return
     write_atomically(path, as_csv(_columns(named, answers, record)))
 
 

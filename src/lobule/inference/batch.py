@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from lobule.data.failures import Failure, read_failures, write_failures
-from lobule.data.images import DECODER, decode
+from lobule.data.images import DECODER, pixel_sha256
+from lobule.data.remote import address_of, written_whole
 from lobule.errors import ConfigError, DataError, ImageError
+from lobule.evaluation.parquet import SUFFIX, require_parquet
 from lobule.features.openvino_runtime import import_openvino
 from lobule.inference.answers import Answer, Named, write_predictions
 from lobule.inference.elsewhere import UNDRAWN, Question, Reply, Workers
 from lobule.inference.heatmap import default_class
 from lobule.inference.inputs import InputImage, Inputs, expand
-from lobule.inference.journal import Journal, Stamp, stamp_of
+from lobule.inference.journal import Journal, Stamp
 from lobule.inference.overlay_files import file_names, shows, write_overlay
 from lobule.inference.predictor import Predictor
 from lobule.progress import Progress, silent
 from lobule.provenance import usable_cores, write_atomically
+from lobule.storage import sweep
 from lobule.taxonomy import Task
 
 __all__ = ["BatchSummary", "predict_paths"]
@@ -82,19 +86,28 @@ def predict_paths(
     the result is the same, byte for byte. What cannot be used is listed in failures.csv beside `out`.
 
     Args:
-        paths: files and folders.
+        paths: files, folders and addresses (s3://...), which fsspec lists and fetches.
         predictor: the model.
-        out: predictions.csv to be; replaced where it exists.
+        out: predictions.csv to be (or .parquet); replaced where it exists. At an address it is put whole, at the end.
         heatmaps: folder for a PNG overlay of every image and task; None: none.
         resume: go on where a stopped batch left off; a finished one is left as it is.
         progress: called as `progress("predict", done, total)`.
         workers: who answers instead of this process, such as `lobule.scale.cluster.Cluster.answer`.
 
     Raises:
-        ConfigError: `out` is a folder, or `heatmaps` a file.
+        MissingExtraError: `out` is a .parquet, or something is an address, and the extra `data` is not installed.
+        ConfigError: `out` is a folder, or `heatmaps` a file or an address.
         DataError: not one image is named.
+        RunError: another process is writing the same output.
+        StorageError: the output cannot be written; what was answered is kept for `resume`.
     """
     out = Path(out)
+    if address := address_of(out):
+        with written_whole(address, beside=(_failures_csv(out).name,), resume=resume) as here:
+            summary = predict_paths(
+                paths, predictor, here, heatmaps=heatmaps, resume=resume, progress=progress, workers=workers
+            )
+        return replace(summary, out=out, failures=summary.failures and _failures_csv(out))
     _check_targets(out, heatmaps)
     inputs = expand(paths)
     jobs = _jobs(inputs.images)
@@ -116,6 +129,7 @@ def predict_paths(
         named = [Named(job.image.image_id, job.image.path) for job, _ in answered]
         write_predictions(out, named, [answer for _, answer in answered], record=predictor.bundle.record)
         journal.discard()
+    _sweep(out, heatmaps)
     refused = sum(bool(answer.refusal) for _, answer in answered)
     listed = _failures_csv(out) if failures else None
     return BatchSummary(len(answered), len(failures), len(jobs) - len(new), out, listed, refused)
@@ -124,6 +138,10 @@ def predict_paths(
 def _check_targets(out: Path, heatmaps: Path | None) -> None:
     if out.is_dir():
         raise ConfigError(f"--out {out}: expected a file such as {out / 'predictions.csv'}, received a folder.")
+    if out.suffix == SUFFIX:
+        require_parquet()
+    if heatmaps is not None and (address := address_of(heatmaps)):
+        raise ConfigError(f"--heatmaps {address}: heat maps are written to a folder of this machine; name one.")
     if heatmaps is not None and heatmaps.exists() and not heatmaps.is_dir():
         raise ConfigError(f"--heatmaps {heatmaps}: expected a folder, received a file.")
 
@@ -140,7 +158,7 @@ def _origin(predictor: Predictor) -> Mapping[str, Any]:
 
 def _jobs(images: Sequence[InputImage]) -> list[_Job]:
     names = file_names([image.image_id for image in images])
-    return [_Job(image, name, stamp_of(image.file)) for image, name in zip(images, names, strict=True)]
+    return [_Job(image, name, image.stamp) for image, name in zip(images, names, strict=True)]
 
 
 _Steps = Generator[tuple[int, list[Failure]], None, None]
@@ -152,7 +170,7 @@ def _here(
 ) -> _Steps:
     """Answer and draw in this process, in order."""
     is_new = set(new)
-    with closing(predictor.stream(partial(decode, job.image.file) for job in new)) as stream:
+    with closing(predictor.stream(job.image.decode for job in new)) as stream:
         for start in range(0, len(jobs), _CHUNK):
             chunk = jobs[start : start + _CHUNK]
             failures = _note({job: next(stream) for job in chunk if job in is_new}, journal)
@@ -228,7 +246,7 @@ def _draw_one(job: _Job, answer: Answer, predictor: Predictor, folder: Path) -> 
         return ""
     made_of = {"model_id": predictor.bundle.record.model_id, "pixel_sha256": answer.pixel_sha256}
     try:
-        pixels = decode(job.image.file)
+        pixels = job.image.decode()
     except ImageError as error:
         return f"{UNDRAWN}: {error}"
     toward = {task: default_class(task, answer.logits[task]) for task in missing}
@@ -262,10 +280,7 @@ def _finished(
     named = {*(job.image.path for job in jobs), *(failure.path for failure in inputs.failures)}
     if named != {*digests, *(failure.path for failure in failures)}:
         return None
-    written = out.stat().st_mtime_ns
-    if not frame["model_id"].eq(predictor.bundle.record.model_id).all() or any(
-        job.stamp.mtime_ns > written for job in jobs
-    ):
+    if not frame["model_id"].eq(predictor.bundle.record.model_id).all() or not _are_unchanged(jobs, digests):
         return None
     if heatmaps is not None and not all(
         _is_drawn(job, digests[job.image.path], predictor, heatmaps) for job in jobs if job.image.path in digests
@@ -273,6 +288,30 @@ def _finished(
         return None
     refused = int((frame["verdict"] == "not assessable").sum())
     return BatchSummary(len(frame), len(failures), len(frame), out, _failures_csv(out) if failures else None, refused)
+
+
+def _are_unchanged(jobs: Sequence[_Job], digests: Mapping[str, str]) -> bool:
+    """Tell whether files hold the pixels that were predicted, and what had failed still does.
+
+    Times of change do not tell: a clock may jump, and a copy may keep the time of its original.
+    """
+
+    def is_unchanged(job: _Job) -> bool:
+        try:
+            return pixel_sha256(job.image.decode()) == digests.get(job.image.path)
+        except ImageError:
+            return job.image.path not in digests
+
+    with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="lobule-look") as pool:
+        return all(pool.map(is_unchanged, jobs))
+
+
+def _sweep(out: Path, heatmaps: Path | None) -> None:
+    """Remove what killed batches of the same output left half written."""
+    for file in (out, _failures_csv(out)):
+        sweep(out.parent, f".{glob.escape(file.name)}.*.tmp")
+    if heatmaps is not None:
+        sweep(heatmaps)
 
 
 def _is_drawn(job: _Job, pixel_sha256: str, predictor: Predictor, folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -12,7 +13,9 @@ from typing import IO, Any
 
 import numpy as np
 
+from lobule.errors import RunError
 from lobule.inference.answers import Answer
+from lobule.storage import claim, writing
 
 __all__ = ["Journal", "Stamp", "stamp_of"]
 
@@ -45,6 +48,10 @@ class Journal:
         path: the file.
         origin: what the answers depend on, a JSON value.
         resume: use what is there, if its origin is the same; else start anew.
+
+    Raises:
+        RunError: another process is writing to it.
+        StorageError: it cannot be written.
     """
 
     def __init__(self, path: Path, *, origin: Mapping[str, Any], resume: bool) -> None:
@@ -52,10 +59,10 @@ class Journal:
         self.answers: dict[Stamp, Answer] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         header = json.dumps({"origin": origin}, sort_keys=True)
+        with writing(path):
+            self._stream = _opened(path)
         kept = self._load(header) if resume else 0
-        self._stream: IO[bytes] = path.open("r+b" if kept else "wb")
         self._stream.truncate(kept)
-        self._stream.seek(kept)
         if not kept:
             self._write([header])
 
@@ -63,28 +70,36 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stream.close()
+        with contextlib.suppress(OSError):  # What a full disk has refused is refused again, and was said.
+            self._stream.close()
 
     def append(self, entries: Iterable[tuple[Stamp, Answer]]) -> None:
-        """Add answers and flush them to the disk."""
+        """Add answers and flush them to the disk.
+
+        Raises:
+            StorageError: there is no room; what was there before stays.
+        """
         new = dict(entries)
         self._write(_line(stamp, answer) for stamp, answer in new.items())
         self.answers.update(new)
 
     def discard(self) -> None:
         """Remove the file; its answers stand elsewhere now."""
-        self._stream.close()
-        self.path.unlink()
+        if os.name == "posix":  # While it is locked, so that nobody opens what is about to go.
+            self.path.unlink()
+            self._stream.close()
+        else:
+            self._stream.close()
+            self.path.unlink()
 
     def _write(self, lines: Iterable[str]) -> None:
-        self._stream.write("".join(f"{line}\n" for line in lines).encode())
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        with writing(self.path):
+            self._stream.write("".join(f"{line}\n" for line in lines).encode())
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
 
     def _load(self, header: str) -> int:
         """Read the answers; return the number of bytes of whole lines, 0 where the journal is of another origin."""
-        if not self.path.is_file():
-            return 0
         lines = _whole_lines(self.path.read_bytes())
         if next(lines, None) != header.encode():
             return 0
@@ -97,6 +112,19 @@ class Journal:
             self.answers[stamp] = answer
             kept += len(line) + 1
         return kept
+
+
+def _opened(path: Path) -> IO[bytes]:
+    while True:
+        stream = path.open("a+b")  # makes the file, empties none
+        if not claim(stream.fileno()):
+            stream.close()
+            raise RunError(
+                f"{path}: another process is writing to it; wait until it has ended, or name another file with --out."
+            )
+        if os.fstat(stream.fileno()).st_nlink:
+            return stream
+        stream.close()  # Its owner has just removed it.
 
 
 def _whole_lines(content: bytes) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ from lobule.data.images import pixel_sha256
 from lobule.errors import ConfigError, ImageError, VerificationError
 from lobule.features.openvino_engine import OpenVINOEngine, load_graph
 from lobule.features.statistics import STATISTICS_SIZE, image_statistics
+from lobule.features.turns import result_of
 from lobule.features.views import apply_view, apply_views
 from lobule.inference.answers import Answer, Named, predictions_of
 from lobule.inference.heatmap import HeatMap, default_class, explain
@@ -269,7 +270,7 @@ def _ahead(
     running = deque(pool.submit(whole, load) for load in chain(first, islice(remaining, _AHEAD * threads - len(first))))
     try:
         while running:
-            result = running.popleft().result()
+            result = result_of(running.popleft())
             running.extend(pool.submit(whole, load) for load in islice(remaining, 1))
             yield result
     finally:

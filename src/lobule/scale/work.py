@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule.data.images import decode
+from lobule.data.remote import address_of, read_remote
 from lobule.errors import DataError, ImageError, VerificationError
 from lobule.features.extract import Wanted, loaded_views
 from lobule.features.openvino_engine import GRAPH_FILES, INT8_FILES, OpenVINOEngine, load_graph, precisions
@@ -83,10 +84,19 @@ def _answer(asked: Sequence[tuple[tuple[int, Question], Carried]], predictor: Pr
         path = Path(question.stamp.path)
         if given is not None:
             seen[place] = (question, given)
+        elif address := address_of(path):
+            seen[place] = (question, _fetched(address))
         elif stamp_of(path) == question.stamp:
             seen[place] = (question, path)
     answered = dict(zip(seen, replies(list(seen.values()), predictor), strict=True))
     return [answered.get(place) for place in range(len(asked))]
+
+
+def _fetched(address: str) -> bytes | ImageError:
+    try:
+        return read_remote(address)
+    except ImageError as error:
+        return error
 
 
 @dataclass(frozen=True)

@@ -67,10 +67,15 @@ def sweep(
     split_file = Path(split_file) if split_file else None
     _check(plan)
     refuse_nesting(data, out)
-    space = plan.searched
-    folder = RunFolder.open(out, _arguments(data, plan, space, split_file), command=command)
+    folder = RunFolder.open(out, _arguments(data, plan, plan.searched, split_file), command=command)
     if folder.is_done:
         return Run(out, Metrics.read(out / "metrics.json"), int(folder.record["n_failures"]), was_done=True)
+    with folder.alone():
+        return _sweep(data, folder, plan, split_file, progress)
+
+
+def _sweep(data: Path, folder: RunFolder, plan: SweepPlan, split_file: Path | None, progress: Progress) -> Run:
+    space = plan.searched
     with folder.timed("data"):
         material = gather(data, plan.config, split_file, progress)
         manifest = material.manifest
@@ -82,7 +87,7 @@ def sweep(
     with folder.timed("search"):
         found = _search(folder, material, nested, encodings, plan, progress)
     _finish(folder, material, nested, encodings, found, plan, progress)
-    return Run(out, Metrics.read(out / "metrics.json"), len(material.failures), was_done=False)
+    return Run(folder.path, Metrics.read(folder.path / "metrics.json"), len(material.failures), was_done=False)
 
 
 def _check(plan: SweepPlan) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 __all__ = ["TEMPERATURES", "fit_temperature"]
 
+_ROWS_AT_ONCE: Final = 8192
 TEMPERATURES: Final = (0.05, 20.0)
 """Range that temperatures are sought in; logits that tell nothing end at the upper bound."""
 
@@ -30,17 +32,30 @@ def fit_temperature(logits: NDArray[np.float64], true: NDArray[np.int64]) -> flo
         return 1.0
     pairs = logits if logits.shape[1] > 1 else np.concatenate([np.zeros_like(logits), logits], axis=1)
     low, high = 1 / TEMPERATURES[1], 1 / TEMPERATURES[0]
-    if _slope(pairs, true, low) >= 0:
+    slope = _slope_of(pairs, true)
+    if slope(low) >= 0:
         return TEMPERATURES[1]
-    if _slope(pairs, true, high) <= 0:
+    if slope(high) <= 0:
         return TEMPERATURES[0]
     from scipy.optimize import brentq
 
-    return float(1 / brentq(lambda factor: _slope(pairs, true, factor), low, high, xtol=1e-12))
+    return float(1 / brentq(slope, low, high, xtol=1e-12))
 
 
-def _slope(logits: NDArray[np.float64], true: NDArray[np.int64], factor: float) -> float:
-    """Return the derivative of the mean negative log-likelihood with respect to the factor on the logits."""
-    powers = np.exp(factor * (logits - logits.max(axis=1, keepdims=True)))
-    expected = (powers * logits).sum(axis=1) / powers.sum(axis=1)
-    return float((expected - logits[np.arange(len(true)), true]).mean())
+def _slope_of(logits: NDArray[np.float64], true: NDArray[np.int64]) -> Callable[[float], float]:
+    """Return the derivative of the mean negative log-likelihood with respect to the factor on the logits.
+
+    Rows are taken a few thousand at a time: of a million, what is between two steps would not fit into a cache.
+    """
+    below = logits - logits.max(axis=1, keepdims=True)
+    of_truth = logits[np.arange(len(true)), true]
+    expected = np.empty(len(true))
+
+    def slope(factor: float) -> float:
+        for start in range(0, len(true), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            powers = np.exp(factor * below[rows])
+            expected[rows] = (powers * logits[rows]).sum(axis=1) / powers.sum(axis=1)
+        return float((expected - of_truth).mean())
+
+    return slope
