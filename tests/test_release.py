@@ -45,7 +45,7 @@ def test_a_source_distribution_has_everything_that_the_tests_need() -> None:
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
     always = ["pyproject.toml"]  # by hatchling itself
-    top = {name.split("/")[0] for name in kept.splitlines()}
+    top = {name.split("/")[0] for name in kept}
     assert sorted(name for name in top if not name.startswith(".")) == sorted([*included, *always])
 
 

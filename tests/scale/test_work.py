@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 
@@ -54,6 +55,17 @@ def test_a_worker_answers_as_the_predictor_does_from_files_and_from_bytes(model:
     expected = [_answer(Reply(answer)) for answer in direct]
     assert [_answer(reply) for reply in files] == [_answer(reply) for reply in carried_along] == expected
     assert work.file_of((0, questions[2])) == paths[2].absolute()
+
+
+def test_a_worker_fetches_what_lies_at_an_address(model: Path, tmp_path: Path) -> None:
+    (image,) = write_images(tmp_path / "images", 1)
+    fsspec.filesystem("memory").pipe("/ray/a.png", image.read_bytes())
+    there, gone = (Question(Stamp(f"memory://ray/{name}.png", 1, 1)) for name in ("a", "gone"))
+    work = Answering.of(Predictor(model).bundle)
+    from_file, fetched, missing = _ask(work, (Question(stamp_of(image)), None), (there, None), (gone, None))
+    assert _answer(fetched) == _answer(from_file)
+    assert missing is not None
+    assert str(missing.answer).startswith("cannot be fetched: ")
 
 
 def test_what_is_not_the_same_file_here_is_not_answered(model: Path, tmp_path: Path) -> None:
