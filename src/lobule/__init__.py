@@ -43,7 +43,7 @@ __all__ = [
     "train",
 ]
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 _MODULE_OF = {
     "Config": "lobule.config",

@@ -53,7 +53,7 @@ def test_areas_on_nodes_are_nearly_those_of_every_unit(units: Units, many: None)
 def test_the_draws_of_many_units_are_those_of_few(
     units: Units, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    def values_of(multiplicity: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+    def values_of(multiplicity: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> dict[str, np.ndarray]:
         return binary_values(units, multiplicity)
 
     few = measure(units, binary_rules(units), values_of, bootstrap=700, seed=1)

@@ -111,12 +111,15 @@ def recalibration(
     if spread < _SMALLEST or malignant.all() or not malignant.any():
         return undefined, undefined
     node, x = _nodes((log_odds - centre) / spread)
-    whole = (np.bincount(node, weights=weights, minlength=len(x))[None] for weights in (None, malignant))
-    start = _newton(x, *(counts.astype(np.float64) for counts in whole), np.zeros((1, 2)))
+    counts, positives = (
+        np.bincount(node, weights=weights, minlength=len(x)).astype(np.float64)[None] for weights in (None, malignant)
+    )
+    start = _newton(x, counts, positives, np.zeros((1, 2)))
     if np.isnan(start).any():
         return undefined, undefined
     starts = np.repeat(start, len(multiplicity), axis=0)
-    fitted = _newton(x, *node_counts(case, node, malignant, multiplicity), starts)
+    counts, positives = node_counts(case, node, malignant, multiplicity)
+    fitted = _newton(x, counts, positives, starts)
     slope = fitted[:, 1] / spread
     return slope, fitted[:, 0] - slope * centre
 

@@ -97,7 +97,7 @@ def _are_round(values: NDArray[np.float64]) -> NDArray[np.bool_]:
         exponent, power = _powers(values)
         whole = np.rint(np.where(exponent >= 0, values * power, values / power))
         same = np.where(exponent >= 0, whole / power, whole * power) == values
-    return (same & _has_nine_digits(whole)) | (values == 0) | np.isnan(values)
+    return np.asarray((same & _has_nine_digits(whole)) | (values == 0) | np.isnan(values), dtype=bool)
 
 
 def _rounded(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

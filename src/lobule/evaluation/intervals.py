@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
 from typing import Final
 
 import numpy as np
@@ -17,6 +17,7 @@ MIN_CASES: Final = 5
 
 Interval = tuple[float, float] | None
 
+_MOST_REMEMBERED: Final = 40_000_000
 _MOST_UNDEFINED: Final = 0.05
 
 
@@ -38,14 +39,33 @@ def case_multiplicities(
         Arrays of shape (at most `block`, cases): how often each case was drawn.
     """
     strata = _strata(case, malignant)
-    cases = len(strata)
-    members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
+    # Many metrics ask for the same draws, one after the other.
+    few = replicates * len(strata) <= _MOST_REMEMBERED
+    asked = (strata.tobytes(), replicates, seed, block)
+    blocks: Iterable[NDArray[np.integer]] = _remembered(*asked) if few else _draws(*asked)
+    for drawn in blocks:
+        yield drawn.astype(np.float64)
+
+
+@lru_cache(maxsize=2)
+def _remembered(strata: bytes, replicates: int, seed: int, block: int) -> list[NDArray[np.integer]]:
+    return [_small(drawn) for drawn in _draws(strata, replicates, seed, block)]
+
+
+def _small(drawn: NDArray[np.int64]) -> NDArray[np.integer]:
+    return drawn.astype(np.uint8) if drawn.size and drawn.max() < 256 else drawn
+
+
+def _draws(strata: bytes, replicates: int, seed: int, block: int) -> Iterator[NDArray[np.int64]]:
+    kinds = np.frombuffer(strata, dtype=np.int64)
+    cases = len(kinds)
+    members = [np.flatnonzero(kinds == stratum) for stratum in np.unique(kinds)]
     random = np.random.default_rng(seed)
     for start in range(0, replicates, block):
         rows = min(block, replicates - start)
         drawn = [own[random.integers(0, len(own), (rows, len(own)))] for own in members]
         cells = np.concatenate(drawn, axis=1) + cases * np.arange(rows)[:, None]
-        yield np.bincount(cells.ravel(), minlength=rows * cases).reshape(rows, cases).astype(np.float64)
+        yield np.bincount(cells.ravel(), minlength=rows * cases).reshape(rows, cases)
 
 
 def percentile_interval(values: NDArray[np.float64], *, cases: int) -> Interval:

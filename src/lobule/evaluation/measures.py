@@ -26,6 +26,7 @@ ValuesOf = Callable[[NDArray[np.float64]], dict[str, NDArray[np.float64]]]
 
 _NEGLIGIBLE: Final = 1e-9
 _WEIGHTS_AT_ONCE: Final = 2_000_000
+_WEIGHTS_OF_CASES: Final = 12_000_000
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def measure(
     block = max(1, _WEIGHTS_AT_ONCE // max(len(units), 1))
     drawn = case_multiplicities(units.case, units.malignant, replicates=bootstrap, seed=seed, block=block)
     if len(units) > MOST_IN_FULL:  # The draws are the same; what is counted once for all of them is counted less often.
-        drawn = _together(drawn, max(1, _WEIGHTS_AT_ONCE // cases))
+        drawn = _together(drawn, max(1, _WEIGHTS_OF_CASES // cases))
     blocks = [values_of(multiplicity) for multiplicity in drawn]
     measures = {}
     for rule in rules:
