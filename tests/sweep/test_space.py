@@ -31,7 +31,7 @@ def test_the_usual_space_gives_configurations_that_are_allowed(names: tuple[str,
         assert "identity" in config.features.views
         assert 3e-4 <= config.head.learning_rate <= 1e-2
     assert len({config.head.learning_rate for config in configs}) == 60
-    assert {config.head.hidden for config in configs} == {0, 64, 128, 256, 512}
+    assert {config.head.hidden for config in configs} == {0, 32, 64, 128, 256}
     assert {config.features.layers for config in configs if config.features.backbone == "vgg16"} == {
         (),
         ("block4_pool",),

@@ -35,7 +35,7 @@ _ALLOWED: Final = (
 )
 _HEADS: Final[Mapping[str, Any]] = {
     "features.views": [["identity"], ["identity", "flip_horizontal"]],
-    "head.hidden": [0, 64, 128, 256, 512],
+    "head.hidden": [0, 32, 64, 128, 256],
     "head.members": [1, 4, 8],
     "head.dropout": {"low": 0.0, "high": 0.7},
     "head.input_dropout": {"low": 0.0, "high": 0.7},
