@@ -137,6 +137,7 @@ def main() -> int:
     given = parser.parse_args()
     with fresh_cache() as scratch:
         fine = overhead(given, scratch)
+    sys.stdout.flush()
     folder = Path(tempfile.mkdtemp(prefix="lobule-bench-"))
     try:
         fine = kills(given, folder) and fine
