@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ from tests.tiny_backbone import install_tiny_graph, tiny_backbone
 # A slow machine is no reason to fail: no test asserts a time.
 settings.register_profile("lobule", deadline=None, print_blob=True)
 settings.load_profile("lobule")
+
+# A shell without a terminal starts what runs in its background deaf to Ctrl-C, and children inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ _COMMANDS = [
     ["data", "split"],
     ["data", "phantom"],
     ["train"],
+    ["sweep"],
     ["evaluate"],
     ["compare"],
     ["predict"],
