@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import pickle
 from pathlib import Path
 from typing import Any
@@ -179,3 +180,14 @@ def test_the_host_refuses_other_versions_before_it_fetches_the_work() -> None:
     assert f"lobule {found['lobule']} where 9.9 is expected" in message
     assert "no-such-package not installed where 1 is expected" in message
     assert "numpy" not in message
+
+
+def test_what_a_killed_worker_left_goes_when_the_next_one_opens(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    left = tmp_path / f".lobule-worker-{getpass.getuser()}.0123456789ab.tmp"
+    left.mkdir()
+    (left / "backbone.bin").write_bytes(b"half")
+    Answering.of(Predictor(model).bundle).open()
+    assert list(tmp_path.iterdir()) == []

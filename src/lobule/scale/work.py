@@ -6,6 +6,7 @@ while it is being opened, no longer. An image is read by the worker where it see
 
 from __future__ import annotations
 
+import getpass
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -26,6 +27,7 @@ from lobule.inference.elsewhere import Question, Reply, replies
 from lobule.inference.journal import stamp_of
 from lobule.inference.predictor import Predictor
 from lobule.model.bundle import open_bundle
+from lobule.storage import scratch_folder
 
 if TYPE_CHECKING:
     from lobule.features.engines import Precision
@@ -160,10 +162,12 @@ def carried(path: Path) -> bytes | ImageError:
 
 @contextmanager
 def _unpacked(files: Mapping[str, bytes]) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="lobule-worker-", ignore_cleanup_errors=True) as name:
+    """Yield a folder with the files; what killed workers left of theirs is swept."""
+    with scratch_folder(Path(tempfile.gettempdir()) / f"lobule-worker-{getpass.getuser()}") as folder:
+        folder.chmod(0o700)
         for part, content in files.items():
-            (Path(name) / part).write_bytes(content)
-        yield Path(name)
+            (folder / part).write_bytes(content)
+        yield folder
 
 
 def _arithmetic(precision: Precision) -> str:
