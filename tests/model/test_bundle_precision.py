@@ -88,9 +88,9 @@ def test_a_bundle_in_bf16_runs_its_one_graph_in_bf16(tmp_path: Path, monkeypatch
     assert bundle.running_graph == bundle.graph
     asked: list[str] = []
 
-    def recording(xml: Path, *, precision: str) -> object:
+    def recording(xml: Path, *, precision: str, threads: int | None) -> object:
         asked.append(precision)
-        return load_graph(xml)
+        return load_graph(xml, threads=threads)
 
     monkeypatch.setattr("lobule.inference.predictor.load_graph", recording)
     Predictor(bundle).predict(np.zeros((INPUT_SIZE, INPUT_SIZE, 3), np.uint8))
