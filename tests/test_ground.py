@@ -15,7 +15,7 @@ from lobule.taxonomy import LABEL_OF_SUBTYPE, LABELS, SUBTYPE_OF_CODE, SUBTYPES,
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    drawn = re.findall(r"\b\w+Error\b", errors.__doc__ or "")
+    drawn = re.findall(r"^ +[│├└─ ]*(\w+Error)\b", errors.__doc__ or "", re.M)
     defined = [
         name for name, value in inspect.getmembers(errors, inspect.isclass) if value.__module__ == errors.__name__
     ]

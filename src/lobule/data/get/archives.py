@@ -103,6 +103,8 @@ def _damage_explained(archive: Path) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         raise _damaged(archive, error) from error
+    except StorageError:  # it is an OSError, too, and says all there is to say
+        raise
     except OSError as error:
         if error.errno is None:  # gzip and bz2 say so of bad data; an error of the disk has a number
             raise _damaged(archive, error) from error
