@@ -14,7 +14,6 @@ from lobule.starter.shipped import starter_bundle
 from lobule.starter.table import numbers_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["TOLERANCE", "check", "install"]
@@ -25,12 +24,6 @@ TOLERANCE: Final = 0.02
 On one machine a run repeats itself up to the order in which parallel sums are rounded. Another processor rounds
 otherwise, and where a patch lies between two groups it may join the other one; what that does to the numbers is smaller
 than a tenth of their intervals."""
-
-_AT_A_THRESHOLD: Final = ("accuracy", "precision", "recall", "specificity", "f1", "mcc")
-"""Numbers of benign against malignant that trade places along a plateau.
-
-The threshold is where balanced accuracy is largest, and neighbouring thresholds are about as good: a run that rounds
-otherwise may find more of the malignant and fewer of the benign. Such a number must lie in the card's interval."""
 
 _NUMBERS: Final = re.compile(r"(?<=<!-- numbers -->\n\n).*?(?=\n\n<!-- end of numbers -->)", re.DOTALL)
 _RECORDED: Final = ("predictions.csv", "controls/colour_only.csv", "metrics.json", "config.yaml")
@@ -61,8 +54,7 @@ def check(metrics: Metrics) -> list[str]:
         metrics: of the run.
 
     Returns:
-        A line for each number that differs by more than `TOLERANCE`, and for each that follows from the threshold and
-        lies outside the card's interval; none where the run says the same.
+        A line for each number that differs by more than `TOLERANCE`; none where the run says the same.
 
     Raises:
         ConfigError: this installation has no starter model.
@@ -73,12 +65,6 @@ def check(metrics: Metrics) -> list[str]:
     for name, numbers in stated.items():
         assert isinstance(numbers, dict)
         row = found.get(name)
-        if _is_at_a_threshold(name, numbers):
-            if not _lies_in(numbers, getattr(row, "value", None)):
-                lines.append(
-                    f"{name}: the card says {numbers['low']} to {numbers['high']}, this run {row and row.value}"
-                )
-            continue
         for part in ("value", "low", "high"):
             said, now = numbers[part], getattr(row, part, None)
             if not _agree(said, now):
@@ -86,19 +72,6 @@ def check(metrics: Metrics) -> list[str]:
                     f"{name} ({part}): the card says {said}, this run {now}; allowed are {TOLERANCE} either way"
                 )
     return lines
-
-
-def _is_at_a_threshold(name: str, numbers: Mapping[str, object]) -> bool:
-    """Tell whether a number follows from the threshold and has an interval to lie in."""
-    task, _, metric = name.split(" ", 2)
-    return task == "binary" and metric.replace(" ", "_") in _AT_A_THRESHOLD and numbers["low"] is not None
-
-
-def _lies_in(numbers: Mapping[str, object], now: object) -> bool:
-    low, high = numbers["low"], numbers["high"]
-    if isinstance(low, int | float) and isinstance(high, int | float) and isinstance(now, int | float):
-        return low <= now <= high
-    return False
 
 
 def _agree(said: object, now: object) -> bool:
