@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +29,7 @@ from lobule.pipeline import Run, recorded_data, train
 from lobule.progress import Progress
 from lobule.run_folder import RunFolder
 from lobule.taxonomy import SUBTYPES, TASKS
-from tests.runs import DECIDED, QUICK, content_of, copy_of, litter_in, paint, write_own_folder
+from tests.runs import DECIDED, QUICK, content_of, copy_of, paint, write_own_folder
 from tests.tiny_backbone import tiny_backbone
 
 
@@ -39,6 +37,9 @@ from tests.tiny_backbone import tiny_backbone
 def _tiny(finished: Run) -> Iterator[None]:
     with tiny_backbone():
         yield
+
+
+_ROOT = Path(__file__).parents[1]
 
 
 class StopError(Exception):
@@ -357,46 +358,6 @@ def _with(**groups: dict[str, object]) -> Config:
     return load_config(settings=document)
 
 
-_MOMENTS = (
-    "run/manifest.csv",
-    "cache/features/*/identity/*.safetensors",
-    "run/history.csv",
-    "run/metrics.json",
-    "run/model",
-)
-
-
-@pytest.mark.slow
-@pytest.mark.keras
-@pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
-def test_a_run_that_is_killed_again_and_again_ends_like_an_undisturbed_one(
-    finished: Run, phantom: PhantomSummary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A cache of its own, so that the features are killed too; only the graph is shared.
-    graphs = Path(os.environ["LOBULE_CACHE"]) / "graphs"
-    monkeypatch.setenv("LOBULE_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "graphs").symlink_to(graphs)
-    config = tmp_path / "quick.yaml"
-    config.write_text(QUICK.to_yaml())
-    run = tmp_path / "run"
-    command = [sys.executable, "-m", "tests.tiny_backbone", "train", str(phantom.folder), "--out", str(run)]
-    command += ["--config", str(config)]
-    killed = [moment for moment in _MOMENTS if _kill_when(command, tmp_path, moment)]
-    assert killed == list(_MOMENTS)
-    (run / ".predictions.csv.4194305.tmp").write_text("torn")
-    (run / ".model.new").mkdir()
-    (run / ".model.new" / "backbone.xml").write_text("torn")
-    # The report comes last: a run may be done before the signal reaches it.
-    _kill_when(command, tmp_path, "run/report.html")
-    done = subprocess.run(command, capture_output=True, text=True, cwd=_ROOT, check=False)
-    assert done.returncode == 0, done.stderr
-    assert content_of(run) == content_of(finished.folder)
-    assert litter_in(run) == []
-    assert {path.name for path in run.iterdir()} == {path.name for path in finished.folder.iterdir()}
-    assert RunFolder.read_record(run)["status"] == "done"
-
-
 @pytest.mark.slow
 @pytest.mark.keras
 def test_the_jax_backend_runs_to_the_end(finished: Run, phantom: PhantomSummary, tmp_path: Path) -> None:
@@ -444,23 +405,6 @@ def test_what_is_known_of_the_real_sample(shared: Path, tmp_path: Path) -> None:
     # Siblings on both sides: 0.98 and 0.79, where the honest split gives 0.91 and 0.38.
     assert controls["image_split"]["binary"]["folds"]["image"]["auroc"]["value"] > 0.95
     assert controls["image_split"]["subtype"]["folds"]["image"]["balanced_accuracy"]["value"] > 0.65
-
-
-_ROOT = Path(__file__).parents[1]
-
-
-def _kill_when(command: list[str], folder: Path, pattern: str) -> bool:
-    """Start a command and kill it as soon as a file is there or is written anew; False where it ended before."""
-    before = _written(folder, pattern)
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=_ROOT)
-    while child.poll() is None and _written(folder, pattern) == before:
-        time.sleep(0.002)
-    child.send_signal(signal.SIGKILL)
-    return child.wait() == -signal.SIGKILL
-
-
-def _written(folder: Path, pattern: str) -> dict[Path, int]:
-    return {path: path.stat().st_mtime_ns for path in folder.glob(pattern)}
 
 
 def test_the_decided_files_are_in_a_run(finished: Run) -> None:

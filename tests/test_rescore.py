@@ -21,6 +21,12 @@ def test_a_run_scores_the_same_again(finished: Run, tmp_path: Path) -> None:
     assert {file.name for file in again.files} == {"predictions.csv", "metrics.json", "report.html"}
 
 
+def test_a_sweep_scores_the_same_again_and_keeps_what_it_says_of_its_search(swept: Run, tmp_path: Path) -> None:
+    again = rescore(swept.folder, tmp_path / "again")
+    assert again.metrics.document["search"]["n_configurations"] > 1
+    assert again.metrics == swept.metrics
+
+
 def test_another_threshold_changes_model_and_rivals_alike(finished: Run, tmp_path: Path) -> None:
     scored = rescore(finished.folder, tmp_path, threshold="0.01", bootstrap=0).metrics.document
     assert scored["binary"]["folds"]["image"]["recall"]["value"] == 1.0

@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lobule.controls.colour_only import colour_features
-from lobule.controls.logistic import logistic_logits
-from lobule.controls.majority import majority_logits
 from lobule.controls.rivals import rival_predictions
+from lobule.controls.rivals_of_fits import rivals_of_fits
 from lobule.controls.robustness import measure_robustness, points_of_images
-from lobule.controls.same_model import Retraining, fits_by_image, retrained_logits, with_permuted_labels
 from lobule.evaluation.compare import paired_differences
 from lobule.evaluation.decision.decide import decide, decided
 from lobule.evaluation.metrics import evaluate
@@ -21,7 +18,6 @@ from lobule.features.extract import extract_spec
 from lobule.features.statistics import statistics_of
 from lobule.model.held_out import held_out_predictions
 from lobule.model.novelty import fit_novelty, held_out_novelty
-from lobule.model.plan import targets_of
 from lobule.model.side_by_side import side_by_side
 from lobule.progress import Progress, silent
 
@@ -41,7 +37,6 @@ if TYPE_CHECKING:
     from lobule.model.novelty import Novelty
     from lobule.model.plan import Fit
     from lobule.model.stages import Trained
-    from lobule.taxonomy import Task
 
 __all__ = ["Assessment", "assess", "assess_fits", "score"]
 
@@ -101,9 +96,7 @@ def assess(
     shipped = _identity_features(manifest, trained.encoders[-1], features)
     refusing = fit_novelty(shipped, statistics, cases=cases, false_refusal=rate)
     progress("novelty", 2, 2)
-    held_out = held_out_predictions(manifest, fits, trained.logits, model_id=run_id, novelty=novelty)
-    decisions = decide(held_out, config.decision)
-    predictions = decided(held_out, decisions)
+    predictions, decisions = _held_out(manifest, fits, trained, novelty, config=config, run_id=run_id)
     rivals = rival_predictions(
         manifest,
         features,
@@ -164,10 +157,8 @@ def assess_fits(
         for found in held_out_novelty(plain, statistics, [fit], cases=cases, false_refusal=rate).values():
             novelty[index] = found
     refusing = fit_novelty(features_of[-1].values[0], statistics, cases=cases, false_refusal=rate)
-    held_out = held_out_predictions(manifest, fits, trained.logits, model_id=run_id, novelty=novelty)
-    decisions = decide(held_out, config.decision)
-    predictions = decided(held_out, decisions)
-    rivals = _rivals_of_fits(manifest, features_of, fits, trained, configs=configs, run_id=run_id, progress=progress)
+    predictions, decisions = _held_out(manifest, fits, trained, novelty, config=config, run_id=run_id)
+    rivals = rivals_of_fits(manifest, features_of, fits, trained, configs=configs, run_id=run_id, progress=progress)
     metrics = score(predictions, rivals, config=config, progress=progress)
     return Assessment(predictions, decisions, rivals, metrics, refusing, None)
 
@@ -208,61 +199,23 @@ def score(
     return own.with_controls(controls, differences=differences)
 
 
+def _held_out(
+    manifest: Manifest,
+    fits: Sequence[Fit],
+    trained: Trained,
+    novelty: Mapping[int, tuple[NDArray[np.float64], Sequence[str]]],
+    *,
+    config: Config,
+    run_id: str,
+) -> tuple[Predictions, Decisions]:
+    """Return what is said of every held-out image, and the numbers that decided it."""
+    undecided = held_out_predictions(manifest, fits, trained.logits, model_id=run_id, novelty=novelty)
+    decisions = decide(undecided, config.decision)
+    return decided(undecided, decisions), decisions
+
+
 def _identity_features(manifest: Manifest, spec: EncoderSpec, known: Features) -> NDArray[np.float32]:
     """Return the features of the undistorted view, (n, D), from what is known where it holds them."""
     if spec == known.spec and "identity" in known.views:
         return np.asarray(known.values[known.views.index("identity")], dtype=np.float32)
     return np.asarray(extract_spec(manifest, spec, views=("identity",)).values[0], dtype=np.float32)
-
-
-def _rivals_of_fits(
-    manifest: Manifest,
-    features_of: Sequence[Features],
-    fits: Sequence[Fit],
-    trained: Trained,
-    *,
-    configs: Sequence[Config],
-    run_id: str,
-    progress: Progress,
-) -> dict[str, Predictions]:
-    """Return the rivals of `lobule.controls.rivals.rival_predictions`, each fit on the features of its own encoder.
-
-    `image_split` alone uses the final encoder for all, which has seen every image: whoever splits by image would.
-    """
-    config = configs[-1]
-    held_out = [fit for fit in fits if fit.protocol != "final"]
-    known = features_of[: len(held_out)]
-    frame, tasks = manifest.frame, list(trained.heads)
-    targets = {task: targets_of(frame, task) for task in tasks}
-    epochs = {task: round(float(np.median(trained.epochs[task]))) for task in tasks}
-    colours = colour_features(manifest, progress=progress)
-    by_image = fits_by_image(held_out, frame["label"], seed=config.seed)
-    permuted = with_permuted_labels(manifest, seed=config.seed)
-
-    def plain(task: Task) -> list[NDArray[np.float32]]:
-        pairs = zip(known, held_out, strict=True)
-        return [logistic_logits(task, each.values[:1], targets[task], [fit])[0] for each, fit in pairs]
-
-    without = [
-        retrained_logits([Retraining(permuted.frame, [fit])], each.values, epochs=epochs, config=own)[0]
-        for each, fit, own in zip(known, held_out, configs[: len(held_out)], strict=True)
-    ]
-    progress("controls", 1, 2)
-    leaking = Retraining(frame, by_image)
-    (cheating,) = retrained_logits([leaking], features_of[-1].values, epochs=epochs, config=config)
-    logits = {
-        "majority": {task: majority_logits(task, targets[task], held_out) for task in tasks},
-        "colour_only": {task: logistic_logits(task, colours, targets[task], held_out) for task in tasks},
-        "plain_recipe": {task: plain(task) for task in tasks},
-        "image_split": cheating,
-        "permuted_labels": {task: [each[task][0] for each in without] for task in tasks},
-    }
-    progress("controls", 2, 2)
-    labelled = {"permuted_labels": permuted}
-    divided = {"image_split": by_image}
-    return {
-        name: held_out_predictions(
-            labelled.get(name, manifest), divided.get(name, held_out), found, model_id=f"{run_id}-{name}"
-        )
-        for name, found in logits.items()
-    }

@@ -16,6 +16,7 @@ from lobule.progress import Progress, silent
 from lobule.report.checklist import write_checklists
 from lobule.report.html import write_report
 from lobule.report.recorded import recorded_inputs, scored_inputs
+from lobule.report.search_record import SEARCH_FILE, SearchRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +77,8 @@ def rescore(
     rivals = {path.stem: Predictions.read(path) for path in _rivals(source)} if is_run else {}
     decisions = decide(given, config.decision, keep_given=threshold is None)
     metrics = score(given, rivals, config=config, keep_given=threshold is None, progress=progress)
+    if (source / SEARCH_FILE).is_file():
+        metrics = metrics.with_search(SearchRecord.read(source / SEARCH_FILE).summary())
     predictions = decided(given, decisions)
     predictions.write(out / "predictions.csv")
     metrics.write(out / "metrics.json")

@@ -8,14 +8,14 @@ import glob
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from lobule.errors import StorageError
 
-__all__ = ["Turn", "claim", "explained", "scratch_folder", "sweep", "write_durably", "writing"]
+__all__ = ["Turn", "claim", "explained", "flush_folder", "scratch_folder", "sweep", "write_durably", "writing"]
 
 _ADVICE: Final = {
     errno.ENOSPC: "The disk is full: free some space (`lobule doctor` shows how much), then repeat the command.",
@@ -65,7 +65,7 @@ def writing(path: Path) -> Iterator[None]:
         raise StorageError(explained(refused)) from error
 
 
-def write_durably(path: Path, content: bytes) -> None:
+def write_durably(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write a file whole beside its place, flush it to the disk, then rename it: a crash leaves the old one or the new.
 
     Raises:
@@ -78,7 +78,7 @@ def write_durably(path: Path, content: bytes) -> None:
                 # Between the two a sweep may take it for abandoned: then there is another.
                 if not claim(stream.fileno()) or not os.fstat(stream.fileno()).st_nlink:
                     continue
-                stream.write(content)
+                stream.writelines([content] if isinstance(content, bytes) else content)
                 stream.flush()
                 os.fsync(stream.fileno())
                 if os.name == "posix":  # still locked: no sweep comes in between
@@ -88,6 +88,17 @@ def write_durably(path: Path, content: bytes) -> None:
             return
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+def flush_folder(folder: Path) -> None:
+    """Flush a folder's list of names to the disk, so that a file renamed into it is there after a crash."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Turn:

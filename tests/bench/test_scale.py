@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lobule.bench import scale
@@ -40,6 +43,17 @@ def test_one_size_makes_no_line() -> None:
 def test_a_bend_is_seen_in_the_residual() -> None:
     assert line_through([1, 4, 16, 64], [1, 4, 16, 64])[2] == pytest.approx(0, abs=1e-9)
     assert line_through([1, 4, 16, 64], [1, 4, 32, 256])[2] > 0.2
+
+
+def test_the_peak_is_that_of_the_process_alone() -> None:
+    ours = np.ones(600 * 2**20, dtype=np.uint8)
+    code = "import numpy, lobule.bench.scale_child as child; a = numpy.ones({}); print(child.peak_bytes())"
+    small, large = (
+        int(subprocess.run([sys.executable, "-c", code.format(n)], capture_output=True, text=True, check=True).stdout)
+        for n in (1, 25 * 2**20)
+    )
+    assert small < len(ours)
+    assert large - small == pytest.approx(200 * 2**20, rel=0.1)
 
 
 def test_no_two_files_are_the_same(tmp_path: Path) -> None:

@@ -152,6 +152,10 @@ def training(
             json.loads((run / "run.json").read_text())
         if (run / "report.html").exists():
             assert (run / "report.html").read_text().rstrip().endswith("</html>")
+        if run.exists():
+            (run / ".predictions.csv.4194305.tmp").write_text("torn")
+            (run / ".model.new").mkdir(exist_ok=True)
+            (run / ".model.new" / "backbone.xml").write_text("torn")
 
     def when_done() -> None:
         assert content_of(run) == expected

@@ -18,8 +18,10 @@ from lobule.data.phantom import PhantomSummary
 from lobule.data.split import Split
 from lobule.errors import RunError
 from lobule.features.backbones import STARTER
+from lobule.features.spec import encoder_spec
 from lobule.model.image_source import open_images
 from lobule.pipeline import Run
+from lobule.run_folder import RunFolder
 from lobule.starter import record, train
 from lobule.starter.distil import Recipe, distil
 from lobule.starter.teacher import Lessons, lessons_of
@@ -142,3 +144,12 @@ def test_a_run_is_installed_and_agrees_with_itself_alone(
 def test_the_teacher_is_a_middle_block_of_densenet(tmp_path: Path) -> None:
     settings = teacher_settings(tmp_path / "weights.h5")
     assert (settings.backbone, settings.layers) == ("densenet121", ("conv3_block12_concat",))
+
+
+def test_two_processes_do_not_make_it_in_one_folder(made: Made, tmp_path: Path) -> None:
+    teacher = encoder_spec(made.plan.teacher, seed=made.plan.config.seed)
+    first = RunFolder.open(tmp_path / "run", train._arguments(made.data, made.plan, teacher))
+    with first.alone():
+        first.note(n=1)
+        with pytest.raises(RunError, match="another process is working in this run folder"):
+            train_starter(made.data, tmp_path / "run", made.plan)

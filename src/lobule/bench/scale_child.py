@@ -20,7 +20,7 @@ from lobule.data.manifest import Manifest
 from lobule.features.extract import extract
 from lobule.provenance import cache_folder
 
-__all__ = ["main", "write_distinct"]
+__all__ = ["main", "peak_bytes", "write_distinct"]
 
 _SIDE = 64
 
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     shutil.rmtree(cache_folder() / "features", ignore_errors=True)
     seconds = seconds_of(lambda: extract(manifest, settings, seed=request["seed"]))
     shutil.rmtree(folder)
-    sys.stdout.write(json.dumps({"seconds": seconds, "peak_bytes": _peak_bytes()}) + "\n")
+    sys.stdout.write(json.dumps({"seconds": seconds, "peak_bytes": peak_bytes()}) + "\n")
     return 0
 
 
@@ -61,7 +61,12 @@ def _row(folder: Path, base: NDArray[np.uint8], number: int) -> dict[str, Any]:
     }
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
+    """Return the most memory that this process has had resident, in bytes."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # Linux counts in ru_maxrss what the parent had when it started the child
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

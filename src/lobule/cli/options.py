@@ -15,6 +15,7 @@ from lobule.errors import ConfigError
 
 if TYPE_CHECKING:
     from lobule.config import Config
+    from lobule.pipeline import Run
     from lobule.scale.cluster import Cluster
 
 __all__ = [
@@ -33,10 +34,14 @@ __all__ = [
     "Ray",
     "Root",
     "Seed",
+    "SplitFile",
     "Track",
     "Validation",
+    "Weights",
     "configured",
     "connected",
+    "end_of_run",
+    "known_split",
     "known_trackers",
     "model_or_starter",
     "reading",
@@ -59,6 +64,8 @@ Ray = Annotated[
 Group = Annotated[str | None, typer.Option("--group", help="Unit that no split divides: case, patient or image.")]
 Folds = Annotated[int | None, typer.Option("--folds", help="Number of folds.")]
 Validation = Annotated[float | None, typer.Option("--validation", help="Share of images in the holdout's validation.")]
+SplitFile = Annotated[Path | None, typer.Option("--split", help="Use this split (JSON) instead of drawing one.")]
+Weights = Annotated[str | None, typer.Option("--weights", help="imagenet, none or the path of a file.")]
 ChecklistNames = Annotated[
     str | None,
     typer.Option("--checklist", help="Reporting checklists to fill: tripod-ai, claim, or both with a comma."),
@@ -166,6 +173,25 @@ def reading(
         "columns": _pairs("--column", columns),
         "case_pattern": case_pattern,
     }
+
+
+def known_split(split: Path | None) -> Path | None:
+    """Return the value of `--split`, if there is such a file.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if split and not split.is_file():
+        raise ConfigError(f"--split {split}: no such file; make one with `lobule data split`, or leave it out.")
+    return split
+
+
+def end_of_run(run: Run) -> None:
+    """End a command with code 2, and say so, where some files could not be used."""
+    if run.n_failures:
+        listed = run.folder / "failures.csv"
+        warn(f"{run.n_failures} files could not be used; they are listed with the reasons in {listed}.")
+        raise typer.Exit(2)
 
 
 def tell_trackers(run: Path, names: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lobule.cli.console import disclaim, say, show_json, show_table, shown_progress, warn
+from lobule.cli.console import disclaim, say, show_json, show_table, shown_progress
 from lobule.cli.options import (
     AsJson,
     CasePattern,
@@ -22,9 +22,13 @@ from lobule.cli.options import (
     Overrides,
     Root,
     Seed,
+    SplitFile,
     Track,
     Validation,
+    Weights,
     configured,
+    end_of_run,
+    known_split,
     known_trackers,
     reading,
     tell_trackers,
@@ -59,8 +63,8 @@ def sweep(
     ] = 0.25,
     config: ConfigFile = None,
     overrides: Overrides = None,
-    weights: Annotated[str | None, typer.Option("--weights", help="imagenet, none or the path of a file.")] = None,
-    split: Annotated[Path | None, typer.Option("--split", help="Use this split (JSON) instead of drawing one.")] = None,
+    weights: Weights = None,
+    split: SplitFile = None,
     group: Group = None,
     folds: Folds = None,
     validation: Validation = None,
@@ -80,10 +84,8 @@ def sweep(
     from lobule.report.search_record import SEARCH_FILE, SearchRecord
     from lobule.sweep.run import sweep as run_sweep
 
-    trackers = known_trackers(track)
+    trackers, divided = known_trackers(track), known_split(split)
     writable_folder("--out", out)
-    if split and not split.is_file():
-        raise ConfigError(f"--split {split}: no such file; make one with `lobule data split`, or leave it out.")
     names = backbone or []
     read = {"group": group, "folds": folds, "validation": validation, **reading(root, labels, columns, case_pattern)}
     chosen = {"backbone": names[0] if names else None, "weights": weights}
@@ -91,12 +93,10 @@ def sweep(
     how = {"trials": trials, "sampler": sampler, "objective": objective, "finalists": finalists}
     plan, command = _plan(settings, how, space, names), shlex.join(["lobule", *sys.argv[1:]])
     with shown_progress() as progress:
-        run = run_sweep(data, out, plan=plan, split_file=split, command=command, progress=progress)
+        run = run_sweep(data, out, plan=plan, split_file=divided, command=command, progress=progress)
     tell_trackers(out, trackers)
     _show(run, SearchRecord.read(out / SEARCH_FILE), as_json=as_json)
-    if run.n_failures:
-        warn(f"{run.n_failures} files could not be used; they are listed with the reasons in {out / 'failures.csv'}.")
-        raise typer.Exit(2)
+    end_of_run(run)
 
 
 def _show(run: Run, record: SearchRecord, *, as_json: bool) -> None:

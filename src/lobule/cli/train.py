@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lobule.cli.checklists import checklist_names, write_run_checklists
-from lobule.cli.console import disclaim, say, show_json, shown_progress, warn
+from lobule.cli.console import disclaim, say, show_json, shown_progress
 from lobule.cli.options import (
     AsJson,
     CasePattern,
@@ -25,17 +25,20 @@ from lobule.cli.options import (
     Ray,
     Root,
     Seed,
+    SplitFile,
     Track,
     Validation,
+    Weights,
     configured,
     connected,
+    end_of_run,
+    known_split,
     known_trackers,
     reading,
     tell_trackers,
 )
 from lobule.cli.scores import show_scores
 from lobule.cli.targets import writable_folder
-from lobule.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,8 +54,8 @@ def train(
     config: ConfigFile = None,
     overrides: Overrides = None,
     backbone: Annotated[str | None, typer.Option("--backbone", help="Name in the backbone registry.")] = None,
-    weights: Annotated[str | None, typer.Option("--weights", help="imagenet, none or the path of a file.")] = None,
-    split: Annotated[Path | None, typer.Option("--split", help="Use this split (JSON) instead of drawing one.")] = None,
+    weights: Weights = None,
+    split: SplitFile = None,
     group: Group = None,
     folds: Folds = None,
     validation: Validation = None,
@@ -72,10 +75,8 @@ def train(
     """
     from lobule.pipeline import train as run_pipeline
 
-    wanted, trackers = checklist_names(checklist), known_trackers(track)
+    wanted, trackers, divided = checklist_names(checklist), known_trackers(track), known_split(split)
     writable_folder("--out", out)
-    if split and not split.is_file():
-        raise ConfigError(f"--split {split}: no such file; make one with `lobule data split`, or leave it out.")
     read = {"group": group, "folds": folds, "validation": validation, **reading(root, labels, columns, case_pattern)}
     chosen = {"backbone": backbone, "weights": weights}
     settings = configured(config, overrides, seed=seed, data=read, features=chosen)
@@ -84,7 +85,7 @@ def train(
             data,
             out,
             config=settings,
-            split_file=split,
+            split_file=divided,
             command=shlex.join(["lobule", *sys.argv[1:]]),
             progress=progress,
             extractor=cluster.extract if cluster else None,
@@ -92,9 +93,7 @@ def train(
     files = write_run_checklists(out, wanted)
     tell_trackers(out, trackers)
     _show(run, out, files, as_json=as_json)
-    if run.n_failures:
-        warn(f"{run.n_failures} files could not be used; they are listed with the reasons in {out / 'failures.csv'}.")
-        raise typer.Exit(2)
+    end_of_run(run)
 
 
 def _show(run: Run, out: Path, checklists: Sequence[Path], *, as_json: bool) -> None:

@@ -51,8 +51,11 @@ def units_by_rule(images: Images, group: NDArray[np.int64], name: str) -> Units:
     if name == _IN_USE:
         return cases
     per_image = np.clip(sigmoid(images.uncalibrated[:, 0]), 1e-9, 1 - 1e-9)
-    keys, first, inverse = np.unique(images.case * 2 + images.true, return_index=True, return_inverse=True)
-    score = np.array([CASE_RULES[name](per_image[inverse == unit]) for unit in range(len(keys))])
+    _, first, inverse, counts = np.unique(
+        images.case * 2 + images.true, return_index=True, return_inverse=True, return_counts=True
+    )
+    by_case = np.split(per_image[np.argsort(inverse, kind="stable")], np.cumsum(counts)[:-1])
+    score = np.array([CASE_RULES[name](of_case) for of_case in by_case])
     return replace(cases, score=score, predicted=_called(score, cases.malignant, group[first]))
 
 

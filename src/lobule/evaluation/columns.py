@@ -57,6 +57,9 @@ _POWERS: Final = np.array([10.0**power for power in range(_EXACT_POWER + 1)])
 _DOUBT: Final = 10.0 ** (_DIGITS + 1) * float(np.finfo(np.longdouble).eps)
 """How near to a half is too near: ten times what a product of nine digits in extended precision can be off."""
 
+_ROUNDED_AT_ONCE: Final = 32_768
+"""Rounding takes a dozen arrays of its size, half of them in extended precision: of few numbers, they stay small."""
+
 _WHOLE: Final = ("magnification", "fold")
 _SMALLEST: Final = {"magnification": 1, "fold": 0}
 _REAL: Final = tuple(name for name in PREDICTION_COLUMNS if name.startswith(("logit_", "prob_")) or name == "novelty")
@@ -83,12 +86,17 @@ def probability_columns(task: Task) -> tuple[str, ...]:
 def round_digits(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the numbers (any shape) as a file with nine significant digits gives them back."""
     flat = np.array(values, dtype=np.float64).ravel()
+    for start in range(0, len(flat), _ROUNDED_AT_ONCE):
+        _round_in_place(flat[start : start + _ROUNDED_AT_ONCE])
+    return flat.reshape(np.shape(values))
+
+
+def _round_in_place(flat: NDArray[np.float64]) -> None:
     left = np.flatnonzero(~_are_round(flat))
     rounded, sure = _rounded(flat[left])
     unsure = left[~sure]
     flat[left] = rounded
     flat[unsure] = [float(f"{value:.9g}") for value in flat[unsure].tolist()]
-    return flat.reshape(np.shape(values))
 
 
 def _are_round(values: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -144,7 +152,7 @@ def tidy(frame: pd.DataFrame) -> pd.DataFrame:
         raise DataError(
             f"predictions: missing columns {', '.join(missing)}; needed are {', '.join(PREDICTION_COLUMNS)}"
         )
-    tidied = pd.DataFrame({name: _typed(frame, name) for name in PREDICTION_COLUMNS})
+    tidied = pd.DataFrame({name: _typed(frame, name) for name in PREDICTION_COLUMNS}, copy=False)
     _check(tidied)
     return tidied
 
@@ -170,11 +178,15 @@ def typed(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
 
 
 def _typed(frame: pd.DataFrame, name: str) -> Any:
+    import pandas as pd
+
     column = frame[name]
     if name in _WHOLE:
         return _whole_numbers(column, name)
     if name in _REAL:
         return round_digits(_numbers(column, name))
+    if isinstance(column.dtype, pd.StringDtype):
+        return column.fillna("").array
     text = np.empty(len(column), dtype=object)
     # Cell by cell, so that a string stays the object that it is: of a million rows, copies would take a gigabyte.
     text[:] = [
@@ -192,7 +204,7 @@ def _numbers(column: pd.Series[Any], name: str) -> NDArray[np.float64]:
     else:
         cells = column.astype(object).tolist()
         values = np.array([_number(cell, name, row) for row, cell in enumerate(cells)], dtype=np.float64)
-    _refuse(np.isinf(values), name, column.tolist(), "a finite number, or nothing")
+    _refuse(np.isinf(values), name, column, "a finite number, or nothing")
     return values
 
 
@@ -213,48 +225,48 @@ def _whole_numbers(column: pd.Series[Any], name: str) -> Any:
     known = ~np.isnan(values)
     smallest = _SMALLEST[name]
     wrong = known & ~((values >= smallest) & (values < 2**31) & (values == np.floor(values)))
-    _refuse(wrong, name, column.tolist(), f"a whole number of at least {smallest}, or nothing")
+    _refuse(wrong, name, column, f"a whole number of at least {smallest}, or nothing")
     return pd.arrays.IntegerArray(np.where(known, values, 0).astype(np.int64), ~known)
 
 
 def _check(frame: pd.DataFrame) -> None:
-    _refuse(frame["image_id"].eq("").to_numpy(), "image_id", frame["image_id"].tolist(), "a name that is not empty")
+    _refuse(frame["image_id"].eq("").to_numpy(), "image_id", frame["image_id"], "a name that is not empty")
     for name, allowed in _CHOICES.items():
         _check_choice(frame, name, allowed)
     _check_agreement(frame)
     for name in (*_PROBABILITIES["binary"], *_PROBABILITIES["subtype"]):
         values = frame[name].to_numpy()
-        _refuse((values < 0) | (values > 1), name, values.tolist(), "a probability between 0 and 1")
+        _refuse((values < 0) | (values > 1), name, frame[name], "a probability between 0 and 1")
     for columns in (_LOGITS["subtype"], _PROBABILITIES["subtype"]):
-        known = frame[list(columns)].notna().sum(axis=1).to_numpy()
-        wrong = (known != 0) & (known != len(columns))
-        _refuse(wrong, f"{columns[0]} to {columns[-1]}", known.tolist(), "all eight filled, or all eight empty")
+        known = frame[list(columns)].notna().sum(axis=1)
+        wrong = ((known != 0) & (known != len(columns))).to_numpy()
+        _refuse(wrong, f"{columns[0]} to {columns[-1]}", known, "all eight filled, or all eight empty")
     _check_each(frame, "label_set", lambda cell: not cell or set(cell.split("|")) <= {*LABELS, *SUBTYPES})
     repeated = frame.duplicated(["protocol", "image_id"]).to_numpy()
-    _refuse(repeated, "image_id", frame["image_id"].tolist(), "an image only once in each protocol")
+    _refuse(repeated, "image_id", frame["image_id"], "an image only once in each protocol")
 
 
 def _check_choice(frame: pd.DataFrame, name: str, allowed: Collection[str]) -> None:
     shown = ", ".join(choice if choice else repr(choice) for choice in allowed)
-    _refuse(~frame[name].isin(list(allowed)).to_numpy(), name, frame[name].tolist(), f"one of {shown}")
+    _refuse(~frame[name].isin(list(allowed)).to_numpy(), name, frame[name], f"one of {shown}")
 
 
 def _check_agreement(frame: pd.DataFrame) -> None:
     implied = frame["subtype"].map(LABEL_OF_SUBTYPE)
     wrong = (implied.notna() & (implied != frame["label"])).to_numpy(dtype=bool)
-    _refuse(wrong, "subtype", frame["subtype"].tolist(), "a subtype of the row's label")
+    _refuse(wrong, "subtype", frame["subtype"], "a subtype of the row's label")
 
 
 def _check_each(frame: pd.DataFrame, name: str, allowed: Callable[[str], bool]) -> None:
-    cells = frame[name].tolist()
-    wrong = {cell for cell in set(cells) if not allowed(cell)}
-    _refuse(np.array([cell in wrong for cell in cells], bool), name, cells, 'class names joined by "|", or nothing')
+    wrong = [cell for cell in frame[name].unique().tolist() if not allowed(cell)]
+    _refuse(frame[name].isin(wrong).to_numpy(), name, frame[name], 'class names joined by "|", or nothing')
 
 
-def _refuse(wrong: NDArray[np.bool_], name: str, cells: list[Any], allowed: str) -> None:
+def _refuse(wrong: NDArray[np.bool_], name: str, column: pd.Series[Any], allowed: str) -> None:
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        raise DataError(_message(name, row, cells[row], allowed, more=int(wrong.sum()) - 1))
+        [received] = column.iloc[[row]].tolist()
+        raise DataError(_message(name, row, received, allowed, more=int(wrong.sum()) - 1))
 
 
 def _message(name: str, row: int, received: object, allowed: str, *, more: int = 0) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from lobule.errors import DataError
@@ -159,15 +160,15 @@ def images_of(
     """
     rows = rows_of(predictions, task, protocol)
     picked = predictions.frame[list(_TOLD)].iloc[rows]
-    _check_cases(picked["image_id"].tolist(), picked["case_id"].tolist())
+    _check_cases(picked)
     as_given = protocol == "predict"
     images = Images(
         task=task,
-        case=_numbered(picked["case_id"].tolist()),
-        patient=_numbered(picked["patient_id"].tolist()),
-        magnification=_magnifications(picked["magnification"].tolist()),
-        subtype=_indices(picked["subtype"].tolist(), SUBTYPES),
-        true=_indices(picked[_TRUTH[task]].tolist(), classes_of(task)),
+        case=_numbered(picked["case_id"]),
+        patient=_numbered(picked["patient_id"]),
+        magnification=_magnifications(picked["magnification"]),
+        subtype=_indices(picked["subtype"], SUBTYPES),
+        true=_indices(picked[_TRUTH[task]], classes_of(task)),
         logits=predictions.logits(task)[rows],
         uncalibrated=_log_odds(predictions, task, rows) if as_given else predictions.logits(task)[rows],
         point=np.zeros(len(rows), np.int64),
@@ -267,24 +268,25 @@ def _renumbered(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(np.argsort(np.argsort(first))[inverse], dtype=np.int64)
 
 
-def _numbered(names: list[str]) -> NDArray[np.int64]:
+def _numbered(names: pd.Series[Any]) -> NDArray[np.int64]:
     """Return numbers in the order of first appearance, -1 for the empty name."""
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(name, len(numbers)) if name else -1 for name in names], dtype=np.int64)
+    return pd.factorize(names.where(names != ""))[0].astype(np.int64)
 
 
-def _indices(names: list[str], classes: tuple[str, ...]) -> NDArray[np.int64]:
-    index = {"": -1, **{name: place for place, name in enumerate(classes)}}
-    return np.array([index[name] for name in names], dtype=np.int64)
+def _indices(names: pd.Series[Any], classes: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return the index of each name among the classes, -1 for the empty one."""
+    return np.asarray(pd.Index(classes).get_indexer(pd.Index(names)), dtype=np.int64)
 
 
-def _check_cases(image_ids: list[str], case_ids: list[str]) -> None:
-    if missing := [image for image, case in zip(image_ids, case_ids, strict=True) if not case]:
+def _check_cases(images: pd.DataFrame) -> None:
+    missing = images.loc[(images["case_id"] == "").to_numpy(dtype=bool), "image_id"].tolist()
+    if missing:
         raise DataError(
             f"predictions: column case_id is empty for {len(missing)} labelled images, e.g. {missing[0]!r}; "
             "scoring needs the case of every image: fill the column (with image_id if every image is a case of its own)"
         )
 
 
-def _magnifications(cells: list[object]) -> NDArray[np.object_]:
-    return np.array([str(cell) if isinstance(cell, int) else "unknown" for cell in cells], dtype=object)
+def _magnifications(cells: pd.Series[Any]) -> NDArray[np.object_]:
+    codes, kinds = pd.factorize(cells)
+    return np.array([*(str(kind) for kind in kinds), "unknown"], dtype=object)[codes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +40,7 @@ Protocol = Literal["holdout", "folds", "predict"]
 _MANIFEST_COLUMNS: Final = PREDICTION_COLUMNS[:8]
 _SMALLEST_ODDS: Final = 1e-9
 _ROUNDING: Final = 1e-6
+_ROWS_AT_ONCE: Final = 65_536
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ class Predictions:
     @cached_property
     def place_by_name(self) -> NDArray[np.intp]:
         """The place of each row, shape (n,), among all rows sorted by image id; those of one id in their order."""
-        order = np.argsort(self.frame["image_id"].to_numpy(dtype=object), kind="stable")
+        order = self.frame["image_id"].array.argsort(kind="stable")
         place = np.empty(len(order), dtype=np.intp)
         place[order] = np.arange(len(order))
         return place
@@ -113,7 +114,12 @@ class Predictions:
         if path.suffix == SUFFIX:
             write_atomically(path, parquet_of(self.frame))
             return
-        write_atomically(path, self.frame.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
+        write_atomically(path, self._csv())
+
+    def _csv(self) -> Iterator[bytes]:
+        for start in range(0, max(len(self), 1), _ROWS_AT_ONCE):
+            rows = self.frame.iloc[start : start + _ROWS_AT_ONCE]
+            yield rows.to_csv(index=False, header=not start, float_format="%.9g", lineterminator="\n").encode()
 
     @classmethod
     def read(cls, path: Path) -> Predictions:

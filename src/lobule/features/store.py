@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -33,7 +32,7 @@ from lobule.features.shards import (
 )
 from lobule.features.spec import EncoderSpec
 from lobule.provenance import cache_folder, write_atomically
-from lobule.storage import sweep, write_durably
+from lobule.storage import flush_folder, sweep, write_durably
 
 __all__ = ["FeatureStore"]
 
@@ -110,7 +109,7 @@ class FeatureStore:
             for place in (self.folder, folder):
                 sweep(place)
             write_durably(folder / f"{hashlib.sha256(content).hexdigest()}{suffix}", content)
-            _flush_folder(folder)
+            flush_folder(folder)
         except OSError as error:
             raise RunError(
                 f"feature store {folder}: cannot be written ({error.strerror or error}); make room, or set"
@@ -140,13 +139,3 @@ def _content(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -86,10 +86,16 @@ def train_starter(data: Path, out: Path, plan: StarterPlan, *, command: str = ""
         LobuleError: the data, the teacher's weights or the run folder cannot be used.
     """
     refuse_nesting(data, out)
-    config, teacher = plan.config, encoder_spec(plan.teacher, seed=plan.config.seed)
+    teacher = encoder_spec(plan.teacher, seed=plan.config.seed)
     folder = RunFolder.open(out, _arguments(data, plan, teacher), command=command)
     if folder.is_done:
         return Run(out, Metrics.read(out / "metrics.json"), int(folder.record["n_failures"]), was_done=True)
+    with folder.alone():
+        return _train_starter(data, folder, plan, teacher, progress)
+
+
+def _train_starter(data: Path, folder: RunFolder, plan: StarterPlan, teacher: EncoderSpec, progress: Progress) -> Run:
+    config = plan.config
     with folder.timed("data"):
         material = _first_fold_as_holdout(gather(data, config, None, progress))
         write_material(folder, material, config)
@@ -114,7 +120,7 @@ def train_starter(data: Path, out: Path, plan: StarterPlan, *, command: str = ""
         write_assessment(folder, trained, assessed)
     with folder.timed("model"):
         ship(
-            out / "model",
+            folder.path / "model",
             manifest,
             encoders[-1],
             trained.shipped,
@@ -129,7 +135,7 @@ def train_starter(data: Path, out: Path, plan: StarterPlan, *, command: str = ""
         write_page(folder, material, trained, assessed, config)
         progress("report", 1, 1)
     folder.finish()
-    return Run(out, assessed.metrics, len(material.failures), was_done=False)
+    return Run(folder.path, assessed.metrics, len(material.failures), was_done=False)
 
 
 def _arguments(data: Path, plan: StarterPlan, teacher: EncoderSpec) -> dict[str, Any]:

@@ -69,9 +69,12 @@ def verdicts_of(
         points: n points, or one for all rows.
         refusals: n reasons why an image cannot be assessed; "" where it can.
     """
-    each = points if len(points) == len(probability) else [points[0]] * len(probability)
-    said = [
+    n, fields = len(probability), len(Verdict._fields)
+    each = points if len(points) == n else [points[0]] * n
+    said = (
         ("", "", "", "") if np.isnan(value) else verdict_of(value, point, refusal=refusal)
         for value, point, refusal in zip(probability.tolist(), each, refusals, strict=True)
-    ]
-    return np.array(said, dtype=object).reshape(-1, len(Verdict._fields))
+    )
+    # Of a million images, a tuple each would take a hundred megabytes.
+    cells = np.fromiter((field for verdict in said for field in verdict), dtype=object, count=n * fields)
+    return cells.reshape(n, fields)
