@@ -48,11 +48,11 @@ class Stopwatch:
     """Seconds by the clock and by the processor since the last look."""
 
     def __init__(self) -> None:
-        self.look()
+        self._last = time.perf_counter(), time.process_time()
 
     def look(self) -> tuple[float, float]:
         now = time.perf_counter(), time.process_time()
-        passed = (now[0] - self._last[0], now[1] - self._last[1]) if hasattr(self, "_last") else (0.0, 0.0)
+        passed = now[0] - self._last[0], now[1] - self._last[1]
         self._last = now
         return passed
 
@@ -72,7 +72,7 @@ def simulate(size: int) -> tuple[Manifest, Features]:
         factors += 0.5 * random.normal(size=(2, _FACTORS))[label] + 0.3 * random.normal(size=(8, _FACTORS))[subtype]
         seen = factors + random.normal(size=(views, len(manifest), _FACTORS))
         values = seen @ random.normal(size=(_FACTORS, columns)) / np.sqrt(_FACTORS)
-        return (values + 0.5 * random.normal(size=values.shape)).astype(np.float32)
+        return np.asarray(values + 0.5 * random.normal(size=values.shape), dtype=np.float32)
 
     statistics_store().append(digests, "identity", drawn(1, len(STATISTICS))[0])
     spec = EncoderSpec("vgg16", ResolvedWeights("none", None, "0" * 64, "vgg16"))

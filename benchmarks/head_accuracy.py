@@ -18,13 +18,15 @@ from lobule.data.audit import apply_policy, audit
 from lobule.data.manifest import Manifest
 from lobule.data.scan import scan
 from lobule.data.split import split
+from lobule.evaluation.levels import Level
 from lobule.evaluation.metrics import Metrics, evaluate
 from lobule.features.extract import Features, extract
 from lobule.model.held_out import held_out_predictions
 from lobule.model.plan import plan_fits
 from lobule.model.stages import train_heads
+from lobule.taxonomy import Task
 
-COLUMNS = (
+COLUMNS: tuple[tuple[Task, str, Level], ...] = (
     ("binary", "auroc", "image"),
     ("binary", "balanced_accuracy", "image"),
     ("binary", "auroc", "case"),

@@ -22,16 +22,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lobule.bench.clock import alternately, seconds_of
-from lobule.bench.machine import Others, cores
+from lobule.bench.machine import Others
 from lobule.bench.setup import Setup, fresh_cache
 from lobule.bench.small_model import small_run
 from lobule.data.phantom import write_phantom
 from lobule.inference.batch import predict_paths
 from lobule.inference.elsewhere import Question, Reply
 from lobule.inference.predictor import Predictor
+from lobule.provenance import usable_cores
 from lobule.scale.cluster import Cluster
 from lobule.scale.crew import RayCrew
-from lobule.scale.schedule import work_through
+from lobule.scale.schedule import Lost, work_through
 from lobule.scale.work import Answering
 from lobule.starter import starter_bundle
 
@@ -51,9 +52,11 @@ class WarmCrew(RayCrew):
     def start(self, slot: int) -> object:
         return self._tokens.pop(slot, None) or self._ray.put(("done", 0))
 
-    def answer(self, questions: Sequence[Question], _: Predictor) -> Iterator[Sequence[tuple[int, Reply]]]:
+    def answer(self, questions: Sequence[Question], predictor: Predictor) -> Iterator[Sequence[tuple[int, Reply]]]:
         for done in work_through(list(enumerate(questions)), self):
-            yield [(place, reply) for (place, _question), reply in done]
+            if lost := [given.reason for _, given in done if isinstance(given, Lost)]:
+                raise SystemExit(f"an image was given up: {lost[0]}")
+            yield [(place, given) for (place, _), given in done if not isinstance(given, Lost)]
 
 
 def copies(files: Sequence[Path], folder: Path, count: int) -> Path:
@@ -86,7 +89,7 @@ def overhead(given: argparse.Namespace, scratch: Path) -> bool:
     ratio = medians["ray"] / medians["plain"] - 1
     same = outs["plain"].read_bytes() == outs["ray"].read_bytes()
     busy = others.busy_cores()
-    print(f"{given.backbone}, weights {given.weights}, two views, {workers} workers on {cores()} cores")
+    print(f"{given.backbone}, weights {given.weights}, two views, {workers} workers on {usable_cores()} cores")
     for name, values in seconds.items():
         print(f"  {name:5}  {given.images / medians[name]:6.2f} images/s   {', '.join(f'{v:.2f}' for v in values)} s")
     print(f"  overhead {ratio:+.1%} (allowed {ALLOWED:.0%}), predictions.csv {'the same' if same else 'DIFFERS'}")

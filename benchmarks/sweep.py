@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from lobule.config import load_config
+from lobule.evaluation.levels import Level
 from lobule.pipeline import gather, train
 from lobule.progress import silent
 from lobule.report.search_record import SearchRecord
@@ -26,7 +27,12 @@ from lobule.sweep.run import sweep
 from lobule.sweep.settings import SweepPlan, SweepSettings
 from lobule.sweep.space import default_space
 
-_LEVELS = (("image", "auroc"), ("image", "balanced_accuracy"), ("image", "log_loss"), ("case", "auroc"))
+_LEVELS: tuple[tuple[Level, str], ...] = (
+    ("image", "auroc"),
+    ("image", "balanced_accuracy"),
+    ("image", "log_loss"),
+    ("case", "auroc"),
+)
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from lobule.model.fit import mean_logits, train_task
 from lobule.model.head import Head
 from lobule.model.parallel_heads import TaskData
 from lobule.model.plan import Fit, targets_of
+from lobule.taxonomy import TASKS, Task
 
 OUTER_SEED = 1000
 INNER = {"folds": 4}
@@ -43,7 +44,8 @@ def main() -> None:
     manifest = scan(given.data, settings=config.data).manifest
     outer = split(manifest, config.data, seed=OUTER_SEED).fold_of(manifest)
     ids = manifest.frame["image_id"].to_numpy()
-    fits, groups = [], []
+    fits: list[Fit] = []
+    groups = []
     for fold in range(given.outer):
         rows = np.flatnonzero(outer != fold)
         part = manifest.select(ids[rows].tolist())
@@ -55,12 +57,12 @@ def main() -> None:
             fits.append(Fit("folds", len(fits), train, watch))
         groups.append((rows, group))
     cases = manifest.frame["case_id"].to_numpy(dtype=str)
-    targets = {task: targets_of(manifest.frame, task) for task in ("binary", "subtype")}
+    targets = {task: targets_of(manifest.frame, task) for task in TASKS}
 
     def held_out(heads: Sequence[Head], features: np.ndarray) -> list[np.ndarray]:
         return [mean_logits(head, features[:, fit.validation]) for head, fit in zip(heads, fits, strict=True)]
 
-    def scores(logits: dict[str, list[np.ndarray]]) -> str:
+    def scores(logits: dict[Task, list[np.ndarray]]) -> str:
         found = []
         for rows, group in groups:
             row = []
@@ -82,7 +84,7 @@ def main() -> None:
     for trial in given.trials:
         tried = load_config(None, (*base, *trial.split()))
         features = extract(manifest, tried.features, seed=0).values
-        by_epoch: dict[int, dict[str, list[np.ndarray]]] = {}
+        by_epoch: dict[int, dict[Task, list[np.ndarray]]] = {}
         chosen = {}
         for task, known in targets.items():
             data = TaskData(task, features, known, cases)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule.evaluation.levels import Units
-from lobule.evaluation.nodes import MOST_IN_FULL, corrected, in_turns, joined, node_counts, nodes_of
+from lobule.evaluation.nodes import MOST_IN_FULL, along_nodes, corrected, in_turns, joined, node_counts, nodes_of
 from lobule.evaluation.sums import confusions, divide, weighted_sums
 
 __all__ = ["BINARY_METRICS", "CALIBRATION_BINS", "binary_values", "calibration_bin", "probability_values"]
@@ -112,8 +112,7 @@ def _ranking(units: Units, multiplicity: NDArray[np.float64]) -> Values:
     node = nodes_of(order, ends)
 
     def on_nodes(drawn: NDArray[np.float64]) -> Values:
-        reached, tp = node_counts(units.case, node, units.malignant, drawn)
-        return _areas(np.cumsum(tp, axis=1), np.cumsum(reached, axis=1))
+        return along_nodes(_areas, node_counts(units.case, node, units.malignant, drawn))
 
     return corrected(on_nodes, in_full(np.ones((1, multiplicity.shape[1]))), multiplicity)
 

@@ -29,6 +29,8 @@ _SMALLEST: Final = 1e-9
 _MOST_STEPS: Final = 25
 _STEEPEST: Final = 1e3
 _NODES: Final = 512
+_ROWS_AT_ONCE: Final = 65_536
+"""Eight probabilities a unit in half a dozen arrays: of a million units, all at once would take half a gigabyte."""
 
 Values = dict[str, NDArray[np.float64]]
 
@@ -65,20 +67,20 @@ def calibration_values(units: Units, multiplicity: NDArray[np.float64], *, stage
         stage: before temperature (temperature 1) or after it.
     """
     temperature = units.temperature if stage == "after" else np.ones(len(units))
-    logits = units.uncalibrated / temperature[:, None]
     if units.task == "subtype":
-        return _subtype_values(units, softmax(logits), multiplicity)
-    slope, intercept = recalibration(logits[:, 0], units.malignant, units.case, multiplicity)
-    judged = replace(units, probability=sigmoid(logits[:, 0]))
+        return _subtype_values(units, temperature, multiplicity)
+    logits = units.uncalibrated[:, 0] / temperature
+    slope, intercept = recalibration(logits, units.malignant, units.case, multiplicity)
+    judged = replace(units, probability=sigmoid(logits))
     return {**probability_values(judged, multiplicity), "slope": slope, "intercept": intercept}
 
 
-def _subtype_values(units: Units, probability: NDArray[np.float64], multiplicity: NDArray[np.float64]) -> Values:
-    truth = np.eye(probability.shape[1])[units.true]
-    largest = probability.max(axis=1)
-    right = probability.argmax(axis=1) == units.true
-    surprise = -np.log(np.clip((probability * truth).sum(axis=1), _SMALLEST, 1))
-    columns = np.stack([np.ones(len(units)), ((probability - truth) ** 2).sum(axis=1), surprise], axis=1)
+def _subtype_values(units: Units, temperature: NDArray[np.float64], multiplicity: NDArray[np.float64]) -> Values:
+    parts = (slice(start, start + _ROWS_AT_ONCE) for start in range(0, len(units), _ROWS_AT_ONCE))
+    told = [_told(units.uncalibrated[rows] / temperature[rows, None], units.true[rows]) for rows in parts]
+    largest, right, squared, of_truth = np.concatenate(told, axis=1)
+    surprise = -np.log(np.clip(of_truth, _SMALLEST, 1))
+    columns = np.stack([np.ones(len(units)), squared, surprise], axis=1)
     total, squares, surprises = weighted_sums(units.case, columns, multiplicity).T
     bins = calibration_bin(largest)
     gaps = confusions(units.case, bins, multiplicity, cells=CALIBRATION_BINS, values=right - largest)
@@ -87,6 +89,14 @@ def _subtype_values(units: Units, probability: NDArray[np.float64], multiplicity
         "log_loss": divide(surprises, total),
         "ece": divide(np.abs(gaps).sum(axis=1), total),
     }
+
+
+def _told(logits: NDArray[np.float64], true: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return four rows of n numbers: largest probability, whether it is right, squared error, probability of truth."""
+    probability, truth = softmax(logits), np.eye(logits.shape[1])[true]
+    right = probability.argmax(axis=1) == true
+    squared = ((probability - truth) ** 2).sum(axis=1)
+    return np.stack([probability.max(axis=1), right, squared, (probability * truth).sum(axis=1)])
 
 
 def recalibration(

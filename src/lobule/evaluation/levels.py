@@ -58,6 +58,7 @@ class Images:
 
     def where(self, mask: NDArray[np.bool_]) -> Images:
         """Return the images that a mask of shape (n,) picks."""
+        logits = self.logits[mask]
         return replace(
             self,
             case=_renumbered(self.case[mask]),
@@ -65,8 +66,8 @@ class Images:
             magnification=self.magnification[mask],
             subtype=self.subtype[mask],
             true=self.true[mask],
-            logits=self.logits[mask],
-            uncalibrated=self.uncalibrated[mask],
+            logits=logits,
+            uncalibrated=logits if self.uncalibrated is self.logits else self.uncalibrated[mask],
             point=self.point[mask],
         )
 
@@ -161,7 +162,7 @@ def images_of(
     rows = rows_of(predictions, task, protocol)
     picked = predictions.frame[list(_TOLD)].iloc[rows]
     _check_cases(picked)
-    as_given = protocol == "predict"
+    as_given, logits = protocol == "predict", predictions.logits(task)[rows]
     images = Images(
         task=task,
         case=_numbered(picked["case_id"]),
@@ -169,8 +170,8 @@ def images_of(
         magnification=_magnifications(picked["magnification"]),
         subtype=_indices(picked["subtype"], SUBTYPES),
         true=_indices(picked[_TRUTH[task]], classes_of(task)),
-        logits=predictions.logits(task)[rows],
-        uncalibrated=_log_odds(predictions, task, rows) if as_given else predictions.logits(task)[rows],
+        logits=logits,
+        uncalibrated=_log_odds(predictions, task, rows) if as_given else logits,
         point=np.zeros(len(rows), np.int64),
         points=(undecided(),),
     )

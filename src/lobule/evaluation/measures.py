@@ -26,7 +26,7 @@ ValuesOf = Callable[[NDArray[np.float64]], dict[str, NDArray[np.float64]]]
 
 _NEGLIGIBLE: Final = 1e-9
 _WEIGHTS_AT_ONCE: Final = 2_000_000
-_WEIGHTS_OF_CASES: Final = 12_000_000
+_WEIGHTS_OF_CASES: Final = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,8 @@ def _together(drawn: Iterator[NDArray[np.float64]], rows: int) -> Iterator[NDArr
     for block in drawn:
         waiting.append(block)
         if sum(map(len, waiting)) >= rows:
-            yield np.concatenate(waiting)
-            waiting = []
+            together, waiting = np.concatenate(waiting), []
+            yield together
     if waiting:
         yield np.concatenate(waiting)
 

@@ -13,13 +13,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MOST_IN_FULL", "corrected", "in_turns", "joined", "node_counts", "nodes_of"]
+__all__ = ["MOST_IN_FULL", "along_nodes", "corrected", "in_turns", "joined", "node_counts", "nodes_of"]
 
 MOST_IN_FULL: Final = 16_384
 """Most units of which every replicate is computed in full."""
 
 _NODES: Final = 1024
 _WEIGHTS_AT_ONCE: Final = 2_000_000
+_REPLICATES_AT_ONCE: Final = 256
 _EXACT_IN_SINGLE: Final = 2**24
 
 Values = dict[str, NDArray[np.float64]]
@@ -82,6 +83,21 @@ def node_counts(
 
     of_chosen = summed(chosen)
     return of_chosen + summed(~chosen), of_chosen
+
+
+def along_nodes(
+    values_of: Callable[[NDArray[np.float64], NDArray[np.float64]], Values],
+    counts: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> Values:
+    """Return values of how many units are reached at each node, of few replicates at a time.
+
+    Args:
+        values_of: maps how many of the chosen units, and how many at all, are reached, each (r, nodes), to values.
+        counts: how many units, and how many of the chosen ones, stand at each node, from `node_counts`.
+    """
+    units, chosen = counts
+    parts = (slice(start, start + _REPLICATES_AT_ONCE) for start in range(0, len(units), _REPLICATES_AT_ONCE))
+    return joined(values_of(np.cumsum(chosen[rows], axis=1), np.cumsum(units[rows], axis=1)) for rows in parts)
 
 
 def corrected(

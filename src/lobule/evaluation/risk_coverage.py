@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lobule.errors import DataError
-from lobule.evaluation.nodes import MOST_IN_FULL, corrected, in_turns, joined, node_counts, nodes_of
+from lobule.evaluation.nodes import MOST_IN_FULL, along_nodes, corrected, in_turns, joined, node_counts, nodes_of
 from lobule.evaluation.sums import divide
 
 __all__ = ["RiskCoverage", "confidence_of", "risk_coverage", "risk_coverage_areas"]
@@ -109,8 +109,8 @@ def risk_coverage_areas(
     node = nodes_of(order, ends)
 
     def on_nodes(drawn: Vector) -> dict[str, Vector]:
-        answered, errors = node_counts(case, node, np.asarray(wrong, dtype=bool), drawn)
-        return {"area": _mean_risk(np.cumsum(errors, axis=1), np.cumsum(answered, axis=1))}
+        counts = node_counts(case, node, np.asarray(wrong, dtype=bool), drawn)
+        return along_nodes(lambda errors, answered: {"area": _mean_risk(errors, answered)}, counts)
 
     return corrected(on_nodes, in_full(np.ones((1, multiplicity.shape[1]))), multiplicity)["area"]
 
