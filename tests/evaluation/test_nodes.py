@@ -69,7 +69,8 @@ def test_the_draws_of_many_units_are_those_of_few(
         assert other.high == pytest.approx(one.high, abs=0.02 * (one.high - one.low))
 
 
-def test_counts_at_nodes_are_those_of_their_units() -> None:
+@pytest.mark.parametrize("each", [1, 2**20 + 1], ids=["in single precision", "too many for it"])
+def test_counts_at_nodes_are_those_of_their_units(each: int) -> None:
     rng = np.random.default_rng(0)
     case, chosen = rng.integers(0, 7, 500), rng.random(500) < 0.3
     value = np.round(rng.normal(size=500), 1)
@@ -79,7 +80,7 @@ def test_counts_at_nodes_are_those_of_their_units() -> None:
         assert len(np.unique(node[value == one])) == 1
     assert (np.diff(node[order]) >= 0).all()
     assert sorted(set(node.tolist())) == list(range(node.max() + 1))
-    multiplicity = rng.integers(0, 4, (3, 7)).astype(np.float64)
+    multiplicity = each * rng.integers(0, 4, (3, 7)).astype(np.float64)
     reached, positives = node_counts(case, node, chosen, multiplicity)
     for row, times in enumerate(multiplicity):
         np.testing.assert_array_equal(reached[row], np.bincount(node, weights=times[case]))

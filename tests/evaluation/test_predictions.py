@@ -67,6 +67,18 @@ def test_a_file_gives_back_the_same_text(tmp_path: Path, name: str) -> None:
     pd.testing.assert_frame_equal(Predictions.read(tmp_path / "predictions.csv").frame, written.frame)
 
 
+def test_a_file_is_the_same_in_however_many_parts_it_is_written(
+    predictions: Predictions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictions.write(tmp_path / "whole.csv")
+    monkeypatch.setattr("lobule.evaluation.predictions._ROWS_AT_ONCE", 7)
+    assert len(predictions) > 14
+    predictions.write(tmp_path / "parts.csv")
+    assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    predictions.select("predict").write(tmp_path / "none.csv")
+    assert (tmp_path / "none.csv").read_text() == (tmp_path / "whole.csv").read_text().splitlines()[0] + "\n"
+
+
 def _operating(*, temperature: float = 1.0, threshold: float = 0.5, subtype_temperature: float = 1.0) -> Operating:
     plain = undecided(threshold=threshold)
     image = plain.image.model_copy(update={"temperature": temperature})

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
+from lobule.evaluation.decision import temperature
 from lobule.evaluation.decision.temperature import TEMPERATURES, fit_temperature
 from lobule.evaluation.predictions import sigmoid, softmax
 
@@ -45,6 +46,21 @@ def test_ranking_never_changes(seed: int, n: int) -> None:
     before, after = sigmoid(logits[:, 0]), sigmoid(logits[:, 0] / temperature)
     order = np.argsort(before, kind="stable")
     assert (np.diff(after[order]) >= 0).all()
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
+def test_of_many_rows_it_is_sought_near_that_of_a_few(scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    logits = scale * rng.normal(size=(3200, 1))
+    true = (rng.random(3200) < sigmoid(logits[:, 0] / scale)).astype(np.int64)
+    for sorted_rows in (np.arange(3200), np.argsort(logits[:, 0])):  # a sixteenth of it may mislead
+        whole = fit_temperature(logits[sorted_rows], true[sorted_rows])
+        monkeypatch.setattr(temperature, "_MANY", 100)
+        assert fit_temperature(logits[sorted_rows], true[sorted_rows]) == pytest.approx(whole, rel=1e-9)
+        misleading = np.concatenate([true[sorted_rows][:3000:16].repeat(16), true[sorted_rows][3000:]])[:3200]
+        near = fit_temperature(logits[sorted_rows], misleading)
+        monkeypatch.setattr(temperature, "_MANY", 10**9)
+        assert near == pytest.approx(fit_temperature(logits[sorted_rows], misleading), rel=1e-9)
 
 
 def test_what_cannot_be_fitted_stays_as_it_is() -> None:
