@@ -20,7 +20,6 @@ Level = Literal["image", "case"]
 LEVELS: Final[tuple[Level, ...]] = ("image", "case")
 
 _SMALLEST_ODDS: Final = 1e-9
-_TOLD: Final = ("image_id", "case_id", "patient_id", "magnification", "label", "subtype")
 _TRUTH: Final[dict[Task, str]] = {"binary": "label", "subtype": "subtype"}
 
 
@@ -137,8 +136,10 @@ def rows_of(predictions: Predictions, task: Task, protocol: Protocol) -> NDArray
     """Return the rows of a protocol that have both a truth and a prediction for a task, sorted by image id."""
     frame = predictions.frame
     known = ((frame["protocol"] == protocol) & (frame[_TRUTH[task]] != "")).to_numpy(dtype=bool)
-    missing = np.isnan(predictions.logits(task)) | np.isnan(predictions.probabilities(task))
-    rows = np.flatnonzero(known & ~missing.any(axis=1))
+    if not known.any():
+        return np.empty(0, dtype=np.intp)
+    missing = np.isnan(predictions.logits(task)).any(axis=1) | np.isnan(predictions.probabilities(task)).any(axis=1)
+    rows = np.flatnonzero(known & ~missing)
     return rows[np.argsort(predictions.place_by_name[rows], kind="stable")]
 
 
@@ -160,16 +161,16 @@ def images_of(
         DataError: an image that can be scored has no case.
     """
     rows = rows_of(predictions, task, protocol)
-    picked = predictions.frame[list(_TOLD)].iloc[rows]
-    _check_cases(picked)
+    frame = predictions.frame
+    _check_cases(frame, rows)
     as_given, logits = protocol == "predict", predictions.logits(task)[rows]
     images = Images(
         task=task,
-        case=_numbered(picked["case_id"]),
-        patient=_numbered(picked["patient_id"]),
-        magnification=_magnifications(picked["magnification"]),
-        subtype=_indices(picked["subtype"], SUBTYPES),
-        true=_indices(picked[_TRUTH[task]], classes_of(task)),
+        case=_numbered(frame["case_id"].iloc[rows]),
+        patient=_numbered(frame["patient_id"].iloc[rows]),
+        magnification=_magnifications(frame["magnification"].iloc[rows]),
+        subtype=_indices(frame["subtype"].iloc[rows], SUBTYPES),
+        true=_indices(frame[_TRUTH[task]].iloc[rows], classes_of(task)),
         logits=logits,
         uncalibrated=_log_odds(predictions, task, rows) if as_given else logits,
         point=np.zeros(len(rows), np.int64),
@@ -279,9 +280,10 @@ def _indices(names: pd.Series[Any], classes: tuple[str, ...]) -> NDArray[np.int6
     return np.asarray(pd.Index(classes).get_indexer(pd.Index(names)), dtype=np.int64)
 
 
-def _check_cases(images: pd.DataFrame) -> None:
-    missing = images.loc[(images["case_id"] == "").to_numpy(dtype=bool), "image_id"].tolist()
-    if missing:
+def _check_cases(frame: pd.DataFrame, rows: NDArray[np.intp]) -> None:
+    without = rows[(frame["case_id"].iloc[rows] == "").to_numpy(dtype=bool)]
+    if len(without):
+        missing = frame["image_id"].iloc[without].tolist()
         raise DataError(
             f"predictions: column case_id is empty for {len(missing)} labelled images, e.g. {missing[0]!r}; "
             "scoring needs the case of every image: fill the column (with image_id if every image is a case of its own)"
