@@ -73,7 +73,7 @@ def main() -> None:
             table.setdefault(name, []).append(row)
             print(f"{seed:<8}{name:<14}" + "".join(f"{value:>36.3f}" for value in row), flush=True)
     for name, rows in table.items():
-        cells = [f"{mean:.3f} +- {sd:.3f}" for mean, sd in zip(np.mean(rows, 0), np.std(rows, 0), strict=True)]
+        cells = [f"{mean:.3f} +- {sd:.3f}" for mean, sd in zip(np.mean(rows, 0), np.std(rows, 0, ddof=1), strict=True)]
         print(f"{'mean':<8}{name:<14}" + "".join(f"{cell:>36}" for cell in cells))
 
 

@@ -28,11 +28,11 @@ def test_nothing_is_written_before_there_is_something_to_note(tmp_path: Path) ->
 
 
 def test_a_start_killed_in_its_first_write_is_no_obstacle_and_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / ".run.json.77.tmp").write_text("{")
+    (tmp_path / ".run.json.0123456789ab.tmp").write_text("{")
     run = RunFolder.open(tmp_path, _ARGUMENTS)
     run.note(dataset_sha256="a")
     (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / ".split.png.77.tmp").write_text("")
+    (tmp_path / "figures" / ".split.png.0123456789ab.tmp").write_text("")
     run.finish()
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["figures", "run.json"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import lobule
 from lobule.errors import RunError
 from lobule.provenance import digest_of_json, environment, now, write_atomically
-from lobule.storage import Turn
+from lobule.storage import Turn, is_unfinished, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -142,8 +142,7 @@ class RunFolder:
 
     def finish(self) -> None:
         """Mark the run as done; what killed starts of it left half written goes."""
-        for unfinished in _litter(self.path):
-            unfinished.unlink(missing_ok=True)
+        sweep(self.path, "**/.*.tmp")
         self.record.update(status="done", finished=now())
         self.save()
 
@@ -153,8 +152,8 @@ class RunFolder:
 
 
 def _litter(path: Path) -> set[Path]:
-    """Return what `write_atomically` leaves, in the folder and below it, where it is killed."""
-    return {file for file in path.rglob(".*.tmp") if file.is_file()}
+    """Return what is left, in the folder and below it, of what was being written when it was killed."""
+    return {found for found in path.rglob(".*.tmp") if is_unfinished(found)}
 
 
 def _refuse_other_arguments(path: Path, recorded: Mapping[str, Any], received: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import glob
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,18 @@ from typing import Final
 
 from lobule.errors import StorageError
 
-__all__ = ["Turn", "claim", "explained", "flush_folder", "scratch_folder", "sweep", "write_durably", "writing"]
+__all__ = [
+    "Turn",
+    "claim",
+    "explained",
+    "flush_folder",
+    "is_unfinished",
+    "scratch_folder",
+    "sweep",
+    "write_durably",
+    "writing",
+    "written_by_others",
+]
 
 _ADVICE: Final = {
     errno.ENOSPC: "The disk is full: free some space (`lobule doctor` shows how much), then repeat the command.",
@@ -31,6 +43,7 @@ _ADVICE: Final = {
     errno.EMFILE: "Too many files are open: raise the limit (ulimit -n 4096), then repeat the command.",
 }
 _HELD_BY_ANOTHER: Final = (errno.EACCES, errno.EAGAIN)
+_UNFINISHED: Final = re.compile(r"\..+\.[0-9a-f]{12}\.tmp", re.DOTALL)
 _ABANDONED_SECONDS: Final = 86_400
 
 
@@ -145,16 +158,24 @@ def claim(descriptor: int) -> bool:
 def sweep(folder: Path, pattern: str = ".*.tmp") -> None:
     """Remove what killed processes left half written, files and folders; what a living one writes is locked and stays.
 
-    No clock is asked, except where there are no locks: there, what is older than a day goes.
+    Only what has a name as it is given here is looked at: a folder may hold hidden files of other programs. No clock
+    is asked, except where there are no locks: there, what is older than a day goes.
     """
-    for unfinished in folder.glob(pattern):
-        with contextlib.suppress(OSError):
-            if not _is_abandoned(unfinished):
+    for unfinished in list(folder.glob(pattern)):
+        if not is_unfinished(unfinished):
+            continue
+        with contextlib.suppress(OSError), _abandoned(unfinished) as is_abandoned:
+            if not is_abandoned:
                 continue
             if unfinished.is_dir():
                 shutil.rmtree(unfinished)
             else:
                 unfinished.unlink()
+
+
+def is_unfinished(path: Path) -> bool:
+    """Tell whether a file or folder has the name of something that is being written, or was when it was killed."""
+    return _UNFINISHED.fullmatch(path.name) is not None
 
 
 @contextmanager
@@ -179,14 +200,28 @@ def scratch_folder(target: Path) -> Iterator[Path]:
             return
 
 
-def _is_abandoned(path: Path) -> bool:
+@contextmanager
+def written_by_others(path: Path) -> Iterator[Path]:
+    """Yield a place of the same name for a library that writes files itself; it becomes the file by a rename."""
+    with scratch_folder(path) as folder:
+        yield folder / path.name
+        (folder / path.name).replace(path)
+
+
+@contextmanager
+def _abandoned(path: Path) -> Iterator[bool]:
+    """Tell whether nobody is writing it; if so, it is locked meanwhile, so that nobody begins."""
     descriptor = _opened(path)
-    try:
-        locked = None if descriptor is None else _locked(descriptor)
-    finally:
+    locked = None if descriptor is None else _locked(descriptor)
+    if descriptor is None or locked is None:
         if descriptor is not None:
             os.close(descriptor)
-    return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS if locked is None else locked
+        yield time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
+        return
+    try:
+        yield locked
+    finally:
+        os.close(descriptor)
 
 
 def _locked(descriptor: int) -> bool | None:

@@ -115,6 +115,23 @@ def test_a_file_is_put_whole_at_the_end_or_not_at_all(memory: Any, monkeypatch: 
     assert memory.cat_file("/bucket/p.csv") == b"newer"
 
 
+def test_what_cannot_be_fetched_to_resume_is_fetched_the_next_time(
+    memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.pipe_file("/bucket/p.csv", b"old")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError("no credentials")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(memory), "get_file", refuse)
+        unread = pytest.raises(StorageError, match=r"p\.csv: what is there cannot be read \(.*no credentials")
+        with unread, written_whole("memory://bucket/p.csv", resume=True):
+            pass
+    with written_whole("memory://bucket/p.csv", resume=True) as here:
+        assert here.read_text() == "old"
+
+
 def _write(address: str, content: str) -> None:
     with written_whole(address) as here:
         here.parent.mkdir(parents=True)

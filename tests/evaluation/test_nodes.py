@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,14 @@ def test_areas_on_nodes_are_nearly_those_of_every_unit(units: Units, many: None)
         [risk_coverage_areas(wrong, confidence, case=units.case, multiplicity=row[None]) for row in drawn]
     )
     assert np.abs(areas - exact).max() < 0.02 * exact.std()
+
+
+def test_areas_of_perfect_ranks_stay_areas(units: Units, many: None) -> None:
+    perfect = replace(units, score=units.true + units.score / 1e6)
+    for name, values in binary_values(perfect, _drawn(units)).items():
+        if name in ("auroc", "average_precision"):
+            assert values.max() <= 1
+            assert values.min() > 0.999
 
 
 def test_the_draws_of_many_units_are_those_of_few(

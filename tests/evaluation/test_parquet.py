@@ -28,6 +28,14 @@ def test_a_table_gives_back_what_a_csv_gives_back(tmp_path: Path) -> None:
     assert (tmp_path / "p.parquet").stat().st_size < (tmp_path / "p.csv").stat().st_size
 
 
+@pytest.mark.parametrize(("lost", "said"), [("case_id", "lacks the columns case_id"), ("malignant", "needs a column")])
+def test_a_table_that_cannot_be_scored_says_what_it_lacks(tmp_path: Path, lost: str, said: str) -> None:
+    frame = make_predictions().frame
+    frame.drop(columns=[name for name in frame.columns if lost in name]).to_parquet(tmp_path / "p.parquet")
+    with pytest.raises(DataError, match=rf"p\.parquet {said}"):
+        Predictions.read(tmp_path / "p.parquet")
+
+
 def test_a_damaged_table_and_a_missing_library_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "p.parquet").write_bytes(b"PAR1 torn")
     with pytest.raises(DataError, match=r"p\.parquet: cannot be read as Parquet"):

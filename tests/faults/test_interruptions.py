@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +25,14 @@ from tests.runs import QUICK
 _STOPPED = "Stopped. What was finished is kept; the same command"
 
 
-def _check(said: list[str]) -> None:
+def _interrupt_again_and_again(
+    nursery: Nursery, words: list[str], job: tuple[dict[str, Any], Callable[[], None], Callable[[], None]], times: int
+) -> None:
+    """Interrupt a command at random moments; what must hold after each, and at its end, stands with the job."""
+    settings, after_each, when_done = job
+    command = {"kind": "command", "words": words, "cache": settings["cache"]}
+    held = {"after_each": after_each, "when_done": when_done}
+    said = strike_again_and_again(nursery, command, times=times, **held, strike=signal.SIGINT, code=INTERRUPTED)
     for err in said:
         assert "Traceback" not in err, err
         assert "Error" not in err, err
@@ -34,19 +43,10 @@ def _check(said: list[str]) -> None:
 @pytest.mark.slow
 @TIMES
 def test_a_prediction_that_is_interrupted(quick: Nursery, material: Material, tmp_path: Path, times: int) -> None:
-    job, after_each, when_done = prediction(material, tmp_path / "out")
-    words = ["predict", job["images"], "--model", job["model"], "--out", job["target"], "--heatmaps", job["maps"]]
-    command = {"kind": "command", "words": [*words, "--resume"], "cache": job["cache"]}
-    said = strike_again_and_again(
-        quick,
-        command,
-        times=times,
-        after_each=after_each,
-        when_done=when_done,
-        strike=signal.SIGINT,
-        code=INTERRUPTED,
-    )
-    _check(said)
+    job = prediction(material, tmp_path / "out")
+    named = job[0]
+    words = ["predict", named["images"], "--model", named["model"], "--out", named["target"]]
+    _interrupt_again_and_again(quick, [*words, "--heatmaps", named["maps"], "--resume"], job, times)
 
 
 @pytest.mark.slow
@@ -55,19 +55,10 @@ def test_a_prediction_that_is_interrupted(quick: Nursery, material: Material, tm
 def test_a_training_that_is_interrupted(
     trainer: Nursery, finished: Run, phantom: PhantomSummary, material: Material, tmp_path: Path, times: int
 ) -> None:
-    job, after_each, when_done = training(finished, phantom, material, tmp_path)
+    job = training(finished, phantom, material, tmp_path)
     (tmp_path / "quick.yaml").write_text(QUICK.to_yaml())
-    words = ["train", job["data"], "--out", job["target"], "--config", str(tmp_path / "quick.yaml")]
-    said = strike_again_and_again(
-        trainer,
-        {"kind": "command", "words": words, "cache": job["cache"]},
-        times=times,
-        after_each=after_each,
-        when_done=when_done,
-        strike=signal.SIGINT,
-        code=INTERRUPTED,
-    )
-    _check(said)
+    words = ["train", job[0]["data"], "--out", job[0]["target"], "--config", str(tmp_path / "quick.yaml")]
+    _interrupt_again_and_again(trainer, words, job, times)
 
 
 _RUN = """

@@ -153,7 +153,7 @@ def training(
         if (run / "report.html").exists():
             assert (run / "report.html").read_text().rstrip().endswith("</html>")
         if run.exists():
-            (run / ".predictions.csv.4194305.tmp").write_text("torn")
+            (run / ".predictions.csv.0123456789ab.tmp").write_text("torn")
             (run / ".model.new").mkdir(exist_ok=True)
             (run / ".model.new" / "backbone.xml").write_text("torn")
 

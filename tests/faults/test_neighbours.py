@@ -28,7 +28,7 @@ from lobule.inference.batch import predict_paths
 from lobule.inference.predictor import Predictor
 from lobule.pipeline import Run, train
 from lobule.run_folder import RunFolder
-from lobule.storage import Turn, scratch_folder, sweep
+from lobule.storage import Turn, claim, scratch_folder, sweep
 from tests.faults.conftest import Material
 from tests.faults.nursery import Ended, Nursery, nursery
 from tests.faults.test_kills import training
@@ -202,10 +202,10 @@ def test_a_file_that_changes_while_it_is_read_is_no_mixture(
 
 
 def test_a_folder_that_is_being_made_is_left_alone_and_one_that_was_left_is_swept(tmp_path: Path) -> None:
-    (tmp_path / ".graph.left.tmp").mkdir()
-    (tmp_path / ".graph.left.tmp" / "half").write_text("")
+    (tmp_path / ".graph.0123456789ab.tmp").mkdir()
+    (tmp_path / ".graph.0123456789ab.tmp" / "half").write_text("")
     with scratch_folder(tmp_path / "graph") as unfinished:
-        assert not (tmp_path / ".graph.left.tmp").exists()
+        assert not (tmp_path / ".graph.0123456789ab.tmp").exists()
         os.utime(unfinished, (0, 0))  # a clock that jumped by years
         sweep(tmp_path)
         assert unfinished.is_dir()
@@ -214,13 +214,36 @@ def test_a_folder_that_is_being_made_is_left_alone_and_one_that_was_left_is_swep
     assert [path.name for path in tmp_path.rglob("*")] == ["graph", "whole"]
 
 
+def test_hidden_files_of_other_programs_stay(tmp_path: Path) -> None:
+    theirs = [".syncthing.map.png.tmp", ".mine.tmp", ".a.png.0123.tmp", ".0123456789ab.tmp"]
+    for name in theirs:
+        (tmp_path / name).write_text("")
+    (tmp_path / ".a.png.0123456789ab.tmp").write_text("")
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(theirs)
+
+
+def test_what_is_swept_is_locked_until_it_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = tmp_path / ".a.csv.0123456789ab.tmp"
+    left.write_text("")
+    claimed: list[bool] = []
+
+    def unlink(path: Path) -> None:
+        with path.open("rb") as stream:
+            claimed.append(claim(stream.fileno()))
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    sweep(tmp_path)
+    assert claimed == [False]
+
+
 def test_where_there_are_no_locks_only_what_is_old_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "fcntl", None)
-    for name in (".old.tmp", ".new.tmp"):
+    for name in (".old.0123456789ab.tmp", ".new.0123456789ab.tmp"):
         (tmp_path / name).write_text("")
-    os.utime(tmp_path / ".old.tmp", (0, 0))
+    os.utime(tmp_path / ".old.0123456789ab.tmp", (0, 0))
     sweep(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [".new.tmp"]
+    assert [path.name for path in tmp_path.iterdir()] == [".new.0123456789ab.tmp"]
     with Turn() as one, Turn() as other:
         assert one.take(tmp_path)
         assert other.take(tmp_path)

@@ -141,7 +141,7 @@ def test_two_writers_killed_in_mid_append_leave_only_whole_shards(tmp_path: Path
 
 def test_what_a_killed_process_left_half_written_is_swept_and_what_is_being_written_stays(tmp_path: Path) -> None:
     (tmp_path / "identity").mkdir()
-    left, at_work = (tmp_path / "identity" / f".{name}.tmp" for name in ("left", "at_work"))
+    left, at_work = (tmp_path / "identity" / f".{name}.safetensors.0123456789ab.tmp" for name in ("left", "at_work"))
     left.write_bytes(b"half")
     with at_work.open("wb") as stream:
         assert claim(stream.fileno())

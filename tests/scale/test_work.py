@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -182,11 +182,16 @@ def test_the_host_refuses_other_versions_before_it_fetches_the_work() -> None:
     assert "numpy" not in message
 
 
+def test_an_image_at_an_address_is_never_carried() -> None:
+    assert carried(Path("s3://bucket/a.png")) is None
+    assert isinstance(carried(Path("/no/such/a.png")), ImageError)
+
+
 def test_what_a_killed_worker_left_goes_when_the_next_one_opens(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    left = tmp_path / f".lobule-worker-{getpass.getuser()}.0123456789ab.tmp"
+    left = tmp_path / f".lobule-worker-{os.getuid()}.0123456789ab.tmp"
     left.mkdir()
     (left / "backbone.bin").write_bytes(b"half")
     Answering.of(Predictor(model).bundle).open()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,6 +17,7 @@ from typing import Any, Final
 from lobule.data.walk import is_image_file, is_skipped
 from lobule.errors import ConfigError, DataError, ImageError, MissingExtraError, StorageError
 from lobule.provenance import cache_folder
+from lobule.storage import scratch_folder
 
 __all__ = ["RemoteFile", "address_of", "images_at", "read_remote", "written_whole"]
 
@@ -120,10 +121,7 @@ def written_whole(address: str, *, beside: tuple[str, ...] = (), resume: bool = 
     work = cache_folder() / "outputs" / hashlib.sha256(address.encode()).hexdigest()[:32]
     targets = {work / other: f"{parent}/{other}" for other in (*beside, name)}
     if resume and not work.exists():
-        work.mkdir(parents=True)
-        for local, target in targets.items():
-            if files.exists(target):
-                files.get_file(target, str(local))
+        _begin_with(files, targets, work, address)
     yield work / name
     try:
         for local, target in targets.items():
@@ -137,6 +135,25 @@ def written_whole(address: str, *, beside: tuple[str, ...] = (), resume: bool = 
             "the command with --resume."
         ) from error
     shutil.rmtree(work)
+
+
+def _begin_with(files: Any, targets: Mapping[Path, str], work: Path, address: str) -> None:
+    """Fetch what is at an address already, all of it or nothing.
+
+    Raises:
+        StorageError: it cannot be fetched.
+    """
+    try:
+        with scratch_folder(work) as folder:
+            for local, target in targets.items():
+                if files.exists(target):
+                    files.get_file(target, str(folder / local.name))
+            folder.replace(work)
+    except Exception as error:
+        raise StorageError(
+            f"{address}: what is there cannot be read ({_words(error)}). {_check(address)} Then repeat the command, or"
+            " leave out --resume to begin anew."
+        ) from error
 
 
 def _put(files: Any, local: Path, target: str) -> None:

@@ -103,7 +103,7 @@ def along_nodes(
 def corrected(
     on_nodes: Callable[[NDArray[np.float64]], Values], in_full: Values, multiplicity: NDArray[np.float64]
 ) -> Values:
-    """Return values on nodes, shifted so that on the whole (each case once) they are those in full.
+    """Return areas, 0 to 1, on nodes, shifted so that on the whole (each case once) they are those in full.
 
     Args:
         on_nodes: maps multiplicities, shape (r, cases), to values, each (r,).
@@ -111,4 +111,5 @@ def corrected(
         multiplicity: shape (r, cases).
     """
     whole = on_nodes(np.ones((1, multiplicity.shape[1])))
-    return {name: values + (in_full[name] - whole[name]) for name, values in on_nodes(multiplicity).items()}
+    replicates = on_nodes(multiplicity)
+    return {name: np.clip(values + (in_full[name] - whole[name]), 0, 1) for name, values in replicates.items()}

@@ -23,7 +23,7 @@ from lobule.evaluation.columns import (
 from lobule.evaluation.decision.operating import Operating, undecided
 from lobule.evaluation.judged import judged, predicted_subtype, sigmoid, softmax
 from lobule.evaluation.parquet import SUFFIX, parquet_of, read_parquet
-from lobule.evaluation.spreadsheet import read_spreadsheet
+from lobule.evaluation.spreadsheet import read_spreadsheet, require_scorable
 from lobule.provenance import write_atomically
 from lobule.taxonomy import LABELS, TASKS, Task
 
@@ -133,7 +133,12 @@ class Predictions:
         Raises:
             DataError: the file cannot be read, lacks a column, or a cell holds what its column does not allow.
         """
-        return cls(_fill(read_parquet(path) if path.suffix == SUFFIX else read_spreadsheet(path)))
+        if path.suffix == SUFFIX:
+            frame = read_parquet(path)
+            require_scorable(frame, path)
+        else:
+            frame = read_spreadsheet(path)
+        return cls(_fill(frame))
 
 
 def assemble_predictions(

@@ -64,6 +64,17 @@ def read_spreadsheet(path: Path) -> pd.DataFrame:
         agrees = [LABEL_OF_SUBTYPE.get(name) for name in named["subtype"]] == frame["label"].to_numpy(dtype=object)
         named["subtype"] = np.where(agrees, named["subtype"], "").tolist()
     frame = frame.assign(**{name: named[name] for name in named if name not in frame.columns})
+    require_scorable(frame, path)
+    _check_percent(frame, path)
+    return frame[[name for name in PREDICTION_COLUMNS if name in frame.columns]]
+
+
+def require_scorable(frame: pd.DataFrame, path: Path) -> None:
+    """Refuse a table that lacks what scoring needs.
+
+    Raises:
+        DataError: it lacks a column; the message says which.
+    """
     if missing := [name for name in _NEEDED if name not in frame.columns]:
         raise DataError(
             f"predictions: {path} lacks the columns {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}. "
@@ -76,8 +87,6 @@ def read_spreadsheet(path: Path) -> pd.DataFrame:
             f"{', '.join(map(str, frame.columns))}. Predicted labels alone cannot be scored; a probability of benign "
             "is 1 minus that of malignant"
         )
-    _check_percent(frame, path)
-    return frame[[name for name in PREDICTION_COLUMNS if name in frame.columns]]
 
 
 def _table(text: str, path: Path) -> pd.DataFrame:

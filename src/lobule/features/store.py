@@ -125,7 +125,9 @@ class FeatureStore:
 
     def _shards(self, view: str) -> Iterator[tuple[list[bytes], NDArray[np.float32]]]:
         unpack = {TENSORS: unpacked_tensors, PARQUET: unpacked_parquet}
-        for path in sorted((self.folder / view).glob("[0-9a-f]*.*")):
+        found = (self.folder / view).glob("[0-9a-f]*.*")
+        # Parquet last: who has not installed what reads it needs it for what stands nowhere else alone.
+        for path in sorted(found, key=lambda path: (path.suffix == PARQUET, path.name)):
             content = _content(path) if path.suffix in unpack else None
             if content is None or hashlib.sha256(content).hexdigest() != path.stem:
                 continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +20,7 @@ from lobule.model.loss import losses, weighted_mean
 from lobule.model.plan import Fit, sample_weights
 from lobule.progress import Progress, silent
 from lobule.provenance import digest_of_json
+from lobule.storage import written_by_others
 from lobule.taxonomy import Task, classes_of
 
 if TYPE_CHECKING:
@@ -305,13 +305,8 @@ def _key_of(examples: Examples, fit: Fit, heads: Mapping[Task, Head], plan: Fine
 
 
 def _save_weights(model: Any, path: Path) -> None:
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        model.save_weights(str(temporary))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written_by_others(path) as unfinished:
+        model.save_weights(str(unfinished))
 
 
 def _arrays(variables: Any) -> tuple[NDArray[Any], ...]:

@@ -14,6 +14,13 @@ from lobule.provenance import write_atomically
 __all__ = ["SEARCH_FILE", "SearchRecord", "SearchedPart"]
 
 SEARCH_FILE: Final = "search.json"
+
+
+def finalists_of(share: float, trials: int) -> int:
+    """Return how many of so many configurations are trained in full."""
+    return max(1, round(share * trials))
+
+
 _SCHEMA_VERSION: Final = 1
 
 
@@ -84,6 +91,11 @@ class SearchRecord:
     def given(self) -> float:
         """Mean inner score of the given configuration over the same folds."""
         return sum(part.given for part in self.folds) / len(self.folds)
+
+    @property
+    def n_finalists(self) -> int:
+        """How many configurations each outer fit trains in full because of their first look."""
+        return finalists_of(self.finalists, self.n_configurations)
 
     @property
     def optimism(self) -> float | None:

@@ -7,6 +7,7 @@ while it is being opened, no longer. An image is read by the worker where it see
 from __future__ import annotations
 
 import getpass
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -147,8 +148,13 @@ def _encode(wanted: Wanted, given: Carried, engine: OpenVINOEngine) -> NDArray[n
     return engine.encode(views)
 
 
-def carried(path: Path) -> bytes | ImageError:
-    """Return the bytes of an image for workers that do not see it, or why it cannot be read."""
+def carried(path: Path) -> Carried:
+    """Return the bytes of an image for workers that do not see it, or why it cannot be read.
+
+    Nothing for an image at an address: every worker fetches it itself.
+    """
+    if address_of(path):
+        return None
     try:
         if path.is_file():
             return path.read_bytes()
@@ -163,11 +169,16 @@ def carried(path: Path) -> bytes | ImageError:
 @contextmanager
 def _unpacked(files: Mapping[str, bytes]) -> Iterator[Path]:
     """Yield a folder with the files; what killed workers left of theirs is swept."""
-    with scratch_folder(Path(tempfile.gettempdir()) / f"lobule-worker-{getpass.getuser()}") as folder:
+    with scratch_folder(Path(tempfile.gettempdir()) / f"lobule-worker-{_user()}") as folder:
         folder.chmod(0o700)
         for part, content in files.items():
             (folder / part).write_bytes(content)
         yield folder
+
+
+def _user() -> object:
+    """Return the number of the user, who needs no name here, or the name where the system has no numbers."""
+    return getattr(os, "getuid", getpass.getuser)()
 
 
 def _arithmetic(precision: Precision) -> str:

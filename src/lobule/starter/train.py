@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +26,7 @@ from lobule.run_folder import RunFolder
 from lobule.starter.distil import Recipe, distil
 from lobule.starter.heads import train_heads_of
 from lobule.starter.teacher import TEACHER_LAYER, lessons_of
+from lobule.storage import written_by_others
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,18 +168,8 @@ def _encoders(
         if fit.train.tobytes() not in made:
             encoder = distil(pixels[fit.train], lessons.of(fit.train), recipe=plan.recipe, seed=plan.config.seed)
             path = training_folder(run, fit) / WEIGHTS_FILE
-            _save(encoder, path)
+            with written_by_others(path) as unfinished:
+                encoder.save_weights(str(unfinished))
             made[fit.train.tobytes()] = EncoderSpec(STARTER.name, finetuned_weights(path, STARTER), engine="openvino")
         progress("encoders", number, len(material.fits))
     return [made[fit.train.tobytes()] for fit in material.fits]
-
-
-def _save(encoder: Any, path: Path) -> None:
-    """Write the weights of an encoder, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        encoder.save_weights(str(temporary))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import json
 import os
 from typing import IO, TYPE_CHECKING, Any
 
+from lobule.storage import writing
 from lobule.sweep.inner_score import InnerScore
 
 if TYPE_CHECKING:
@@ -26,12 +27,13 @@ class SearchJournal:
     def __init__(self, path: Path, *, origin: Mapping[str, Any]) -> None:
         self.path = path
         self._scores: dict[tuple[str, str, str], InnerScore] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
         header = json.dumps({"origin": origin}, sort_keys=True)
         kept = self._load(header)
-        self._stream: IO[bytes] = path.open("r+b" if kept else "wb")
-        self._stream.truncate(kept)
-        self._stream.seek(kept)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._stream: IO[bytes] = path.open("r+b" if kept else "wb")
+            self._stream.truncate(kept)
+            self._stream.seek(kept)
         if not kept:
             self._write(header)
 
@@ -70,9 +72,10 @@ class SearchJournal:
         self.path.unlink(missing_ok=True)
 
     def _write(self, line: str) -> None:
-        self._stream.write(f"{line}\n".encode())
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        with writing(self.path):
+            self._stream.write(f"{line}\n".encode())
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
 
     def _load(self, header: str) -> int:
         """Read the scores; return the number of bytes of whole lines, 0 where the journal is of another origin."""

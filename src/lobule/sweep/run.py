@@ -69,6 +69,7 @@ def sweep(
     refuse_nesting(data, out)
     folder = RunFolder.open(out, _arguments(data, plan, plan.searched, split_file), command=command)
     if folder.is_done:
+        (out / _JOURNAL).unlink(missing_ok=True)
         return Run(out, Metrics.read(out / "metrics.json"), int(folder.record["n_failures"]), was_done=True)
     with folder.alone():
         return _sweep(data, folder, plan, split_file, progress)
@@ -164,7 +165,9 @@ def _finish(
         write_atomically(folder.path / "config.yaml", shipped.to_yaml())
         write_atomically(folder.path / "search.csv", table_of(found).to_csv(index=False, float_format="%.9g"))
         record.write(folder.path / SEARCH_FILE)
-        folder.note(search=record.summary(), precision=trained.encoders[-1].precision)
+        # Not noted: last digits may differ where another processor resumes, and nobody should be refused for them.
+        folder.record["search"] = record.summary()
+        folder.note(precision=trained.encoders[-1].precision)
         write_assessment(folder, trained, assessed)
     with folder.timed("model"):
         ship(
@@ -182,5 +185,5 @@ def _finish(
     with folder.timed("report"):
         write_page(folder, material, trained, assessed, shipped, search=record)
         progress("report", 1, 1)
-    (folder.path / _JOURNAL).unlink(missing_ok=True)
     folder.finish()
+    (folder.path / _JOURNAL).unlink(missing_ok=True)

@@ -13,6 +13,7 @@ import numpy as np
 from lobule.model.parallel_heads import TaskData
 from lobule.model.side_by_side import side_by_side
 from lobule.provenance import digest_of_json
+from lobule.report.search_record import finalists_of
 from lobule.sweep.inner_score import InnerScore, inner_score
 from lobule.sweep.inner_training import watched_logits
 from lobule.sweep.sampler import Sampler
@@ -129,7 +130,7 @@ class Search:
         drawn: list[Mapping[str, Any]] = [{}, *sampler.draw(self.settings.trials - 1)]
         configs = [configured_by(self.config, each) for each in drawn]
         parts = self.nested.parts
-        keep = _kept(self.settings)
+        keep = finalists_of(self.settings.finalists, self.settings.trials)
         screened: dict[str, dict[int, InnerScore]] = {part.name: {} for part in parts}
         chosen = {part.name: list(range(len(configs))) for part in parts}
         if keep < len(configs):
@@ -248,16 +249,12 @@ class Search:
 
 def screening_epochs(head: HeadSettings, settings: SweepSettings) -> int:
     """Return the epochs of the first look at all configurations; 0 where all are trained in full at once."""
-    keep = _kept(settings)
+    keep = finalists_of(settings.finalists, settings.trials)
     return 0 if settings.sampler == "tpe" or keep >= settings.trials else _part_of(head)
 
 
 def _part_of(head: HeadSettings) -> int:
     return max(1, round(head.max_epochs / _SCREENING))
-
-
-def _kept(settings: SweepSettings) -> int:
-    return max(1, round(settings.finalists * settings.trials))
 
 
 def _best(scores: Mapping[int, InnerScore]) -> list[int]:

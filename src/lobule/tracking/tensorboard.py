@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lobule.errors import MissingExtraError
+from lobule.storage import scratch_folder
 
 if TYPE_CHECKING:
     from lobule.tracking.tracked import Scalar, TrackedRun
@@ -50,14 +49,11 @@ def write_events(tracked: TrackedRun, run: Path) -> Path:
     folder = run / EVENTS_FOLDER
     if folder.is_dir():
         return folder
-    unfinished = run / f".{EVENTS_FOLDER}.{os.getpid()}.tmp"
-    try:
+    with scratch_folder(folder) as unfinished:
         for name, scalars in {**tracked.curves, **_of_search(tracked)}.items():
             _write(unfinished / name, map(_scalar, scalars))
         _write(unfinished / _SUMMARY, _summaries(tracked))
         unfinished.replace(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return folder
 
 

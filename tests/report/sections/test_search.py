@@ -63,7 +63,7 @@ def test_the_report_states_the_search(inputs: ReportInputs) -> None:
     text = told(replace(inputs, run={**inputs.run, "seconds": {"search": 241.6}}), RECORD)
     assert "200 configurations, the given settings first" in text
     assert "no result has a say in what was tried (Optuna, seed 3)" in text
-    assert "All were trained for 3 epochs; each outer fit took the best 51 configurations" in text
+    assert "All were trained for 3 epochs; each outer fit took the best 50 configurations" in text
     assert "spent 242 s on it" in text
     assert "inner folds of its own training cases" in text
     assert "0.940 with what the search chose, 0.900 with the given settings" in text

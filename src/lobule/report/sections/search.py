@@ -62,7 +62,7 @@ def _tried_text(record: SearchRecord, seconds: float | None) -> str:
     if record.screening_epochs:
         text += (
             f" All were trained for {count(record.screening_epochs, 'epoch')}; each outer fit took the best"
-            f" {count(max(part.n_full for part in record.parts), 'configuration')} (and the given settings) to"
+            f" {count(record.n_finalists, 'configuration')} (and the given settings) to"
             f" {record.max_epochs} epochs."
         )
     else:
@@ -79,7 +79,8 @@ def _nested_text(record: SearchRecord) -> str:
         f" training cases: the folds of the split without the cases that it holds out. What decided was {what}. The"
         " subtype head takes the settings that the binary task chose. Heads of different settings differ in scale:"
         " each is divided by the temperature of its inner folds, so that their logits can be pooled. 'What was done'"
-        " names the settings of the shipped model."
+        " names the settings of the shipped model. The rivals that are the model trained anew (split by image, permuted"
+        " labels) have settings that were chosen on the true labels: they check training and scoring, not the search."
     )
 
 
