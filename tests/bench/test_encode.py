@@ -78,10 +78,18 @@ def test_rivals_give_the_features_of_the_reference(tiny: Setup, tmp_path: Path) 
         np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(("missing", "line"), [("torch", "pip install torch"), ("tf2onnx", "pip install tf2onnx")])
+@pytest.mark.parametrize(
+    ("missing", "backend", "line"),
+    [
+        ("torch", "tensorflow", "pip install torch"),
+        ("tf2onnx", "tensorflow", "pip install tf2onnx"),
+        ("jax2onnx", "jax", "pip install jax2onnx"),
+    ],
+)
 def test_a_missing_package_is_the_only_one_asked_for(
-    tiny: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str, line: str
+    tiny: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str, backend: str, line: str
 ) -> None:
+    monkeypatch.setattr("lobule.bench.rivals.keras_backend", lambda: backend)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else name)
     monkeypatch.setattr("lobule.bench.rivals._onnxruntime", lambda *arguments: len)
     images = np.zeros((2, 32, 32, 3), np.float32)

@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 from lobule.bench.clock import seconds_of
 from lobule.bench.results import Skipped
 from lobule.errors import RunError
-from lobule.features.keras_runtime import import_keras
+from lobule.features.keras_runtime import import_keras, keras_backend
 from lobule.provenance import usable_cores
 
 __all__ = ["BATCH", "Rival", "TorchProcess", "encoding_rivals", "features_model"]
 
 BATCH: Final = 32
+_EXPORTERS: Final = {"tensorflow": "tf2onnx", "jax": "jax2onnx", "torch": "onnxscript"}
+"""What Keras needs to write an ONNX graph, by its backend."""
+
 _TORCH_NETWORKS: Final = ("vgg16", "densenet121", "mobilenet_v2")
 
 _Images = NDArray[np.float32]
@@ -69,7 +72,11 @@ def encoding_rivals(model: Any, backbone: str, images: _Images, *, folder: Path)
     ]
     skipped = []
     for name, needed, make in (
-        ("onnxruntime", ("onnxruntime", "onnx", "tf2onnx"), partial(_onnxruntime, plain, images, folder)),
+        (
+            "onnxruntime",
+            ("onnxruntime", "onnx", _EXPORTERS[keras_backend()]),
+            partial(_onnxruntime, plain, images, folder),
+        ),
         ("torch", ("torch", "torchvision"), partial(_torch, backbone, images, folder)),
     ):
         if missing := [package for package in needed if importlib.util.find_spec(package) is None]:
