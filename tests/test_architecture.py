@@ -16,7 +16,7 @@ _SOURCE = Path(lobule.__file__).parent
 _ORDER = (
     ("errors", "taxonomy", "view_names", "progress"),
     ("storage",),
-    ("provenance", "threshold_rule"),
+    ("provenance", "threshold_rule", "line_journal"),
     ("config",),
     ("data",),
     ("evaluation",),

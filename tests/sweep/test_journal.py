@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lobule.errors import RunError
 from lobule.sweep.inner_score import InnerScore
 from lobule.sweep.journal import SearchJournal
 
@@ -48,9 +49,12 @@ def test_what_is_no_score_ends_the_journal(tmp_path: Path, line: str) -> None:
     assert line not in path.read_text()
 
 
+def test_two_searches_do_not_write_to_one_journal(tmp_path: Path) -> None:
+    with SearchJournal(tmp_path / "journal", origin={}), pytest.raises(RunError, match="another process is writing"):
+        SearchJournal(tmp_path / "journal", origin={})
+
+
 def test_a_journal_of_another_origin_is_begun_anew(tmp_path: Path) -> None:
     written(tmp_path / "journal")
     with SearchJournal(tmp_path / "journal", origin={"run": "b"}) as journal:
         assert journal.known("full", "first", "final") is None
-        journal.discard()
-    assert not (tmp_path / "journal").exists()
