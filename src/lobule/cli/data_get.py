@@ -18,7 +18,7 @@ def get_command(
         str,
         typer.Argument(
             help="breakhis, an http(s) or file address of an archive, a Google Drive link, the path of an archive "
-            "(zip, 7z, tar), kaggle:OWNER/DATASET or hf:OWNER/DATASET."
+            "(zip, 7z, tar), kaggle:OWNER/DATASET, hf:OWNER/DATASET or a place of object storage (s3://, gs://, az://)."
         ),
     ],
     to: Annotated[Path, typer.Option("--to", help="Folder for the data: empty, or not there yet.")],

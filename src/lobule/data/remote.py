@@ -19,7 +19,7 @@ from lobule.errors import ConfigError, DataError, ImageError, MissingExtraError,
 from lobule.provenance import cache_folder
 from lobule.storage import scratch_folder
 
-__all__ = ["RemoteFile", "address_of", "images_at", "read_remote", "written_whole"]
+__all__ = ["STORES", "RemoteFile", "address_of", "images_at", "read_remote", "written_whole"]
 
 _ADDRESS: Final = re.compile(r"(?P<protocol>[a-z][a-z0-9+.-]+):/+(?P<rest>.*)", re.DOTALL)
 _DRIVERS: Final = {
@@ -29,6 +29,9 @@ _DRIVERS: Final = {
     **dict.fromkeys(("http", "https"), "aiohttp"),
     **dict.fromkeys(("sftp", "ssh"), "paramiko"),
 }
+STORES: Final = frozenset(_DRIVERS) - {"http", "https"} | {"memory"}
+"""Protocols of places that hold folders of images; an http(s) address is an archive."""
+
 _WHOLE_AT_ONCE: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "memory"})
 """Where an object is there as a whole or not at all; elsewhere a file is written beside its place, then moved."""
 

@@ -17,6 +17,7 @@ from lobule.data.layouts import Classes, Description, Listing
 from lobule.data.manifest import Failure, Manifest
 from lobule.data.measure import measure
 from lobule.data.pixel_cache import PixelCache, Pixels
+from lobule.data.remote import address_of
 from lobule.data.sources import list_folder, list_names
 from lobule.errors import DataError
 from lobule.progress import Progress, silent
@@ -78,6 +79,11 @@ def scan(
 
 
 def _listing(source: Path, settings: DataSettings) -> Listing:
+    if address := address_of(source):
+        raise DataError(
+            f"{address}: every image is read more than once here, so images in object storage are fetched first: "
+            f"lobule data get {address} --to FOLDER"
+        )
     classes = Classes(settings.labels)
     try:
         is_folder = stat.S_ISDIR(source.stat().st_mode)

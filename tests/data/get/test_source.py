@@ -46,7 +46,7 @@ def test_a_file_on_this_machine(tmp_path: Path, form: str) -> None:
     ("text", "said"),
     [
         ("ftp://example.org/a.zip", "ftp addresses are not supported"),
-        ("s3://bucket/a", "s3 addresses are not supported"),
+        ("nfs://host/a", "nfs addresses are not supported"),
         ("https://", "is no address"),
         ("https://[::1", "is no address"),
         ("https://drive.google.com/drive/my-drive", "Share > Copy link"),

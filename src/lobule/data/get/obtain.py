@@ -17,7 +17,7 @@ from lobule.provenance import digest_of_file, now
 
 __all__ = ["Obtained", "get_data"]
 
-_FOLDERS = frozenset({SourceKind.DRIVE_FOLDER, SourceKind.KAGGLE, SourceKind.HUGGING_FACE})
+_FOLDERS = frozenset({SourceKind.DRIVE_FOLDER, SourceKind.KAGGLE, SourceKind.HUGGING_FACE, SourceKind.BUCKET})
 _ARCHIVES = frozenset({".zip", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz"})
 _WEB_NAME = "archive"
 
@@ -59,7 +59,8 @@ def get_data(
     there.
 
     Args:
-        source: breakhis, an address, a Drive link, the path of an archive, kaggle:owner/dataset or hf:owner/dataset.
+        source: breakhis, an address, a Drive link, the path of an archive, kaggle:owner/dataset, hf:owner/dataset or a
+            place of object storage.
         to: folder for the data: empty, or not there yet.
         expect: how many files it is known to hold; another number is an error.
         patience: how long a download is tried; None: the usual.
@@ -128,6 +129,10 @@ def _fetch_folder(source: Source, place: Workplace, expect: int | None, progress
         from lobule.data.get.hubs import get_from_kaggle
 
         get_from_kaggle(source, place.content)
+    elif source.kind is SourceKind.BUCKET:
+        from lobule.data.get.bucket import get_from_bucket
+
+        get_from_bucket(source, place.downloads, place.content, progress=progress)
     else:
         from lobule.data.get.hubs import get_from_hugging_face
 

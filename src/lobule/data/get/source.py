@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
+from lobule.data.remote import STORES
 from lobule.errors import ConfigError
 
 __all__ = ["BREAKHIS_URL", "Source", "SourceKind", "parse_source"]
@@ -18,7 +19,7 @@ BREAKHIS_URL = "http://www.inf.ufpr.br/vri/databases/BreaKHis_v1.tar.gz"
 
 _ALLOWED = (
     "breakhis, an http(s) or file address of an archive, a Google Drive link, the path of an archive, "
-    "kaggle:OWNER/DATASET or hf:OWNER/DATASET"
+    "kaggle:OWNER/DATASET, hf:OWNER/DATASET or a place of object storage (s3://, gs://, az://, what fsspec knows)"
 )
 _DRIVE_HOSTS = frozenset({"drive.google.com", "docs.google.com", "drive.usercontent.google.com"})
 _DRIVE_ID = re.compile(r"[-\w]{10,}", re.ASCII)
@@ -35,6 +36,7 @@ class SourceKind(Enum):
     DRIVE_FOLDER = "a folder on Google Drive"
     KAGGLE = "a data set on Kaggle"
     HUGGING_FACE = "a data set on Hugging Face"
+    BUCKET = "images in object storage"
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Source:
     @property
     def public(self) -> str:
         """The source without passwords and tokens, which must not end up beside the data."""
-        if self.kind is not SourceKind.WEB:
+        if self.kind not in (SourceKind.WEB, SourceKind.BUCKET):
             return self.given
         parts = urlsplit(self.address)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
@@ -69,7 +71,8 @@ def parse_source(text: str) -> Source:
     """Tell what kind of source a text is.
 
     Args:
-        text: `breakhis`, an address, a Drive link, a path, `kaggle:owner/dataset` or `hf:owner/dataset`.
+        text: `breakhis`, an address, a Drive link, a path, `kaggle:owner/dataset`, `hf:owner/dataset` or a place of
+            object storage.
 
     Raises:
         ConfigError: it is none of these.
@@ -90,7 +93,9 @@ def parse_source(text: str) -> Source:
     if scheme.lower() == "file" and rest.startswith("//"):
         return _local(Path(url2pathname(unquote(urlsplit(text).path))), text)
     if "://" in text:
-        raise ConfigError(f"SOURCE {text!r}: {scheme} addresses are not supported; allowed is {_ALLOWED}.")
+        if scheme not in STORES:
+            raise ConfigError(f"SOURCE {text!r}: {scheme} addresses are not supported; allowed is {_ALLOWED}.")
+        return Source(SourceKind.BUCKET, text, text)
     return _local(Path(text).expanduser(), text)
 
 

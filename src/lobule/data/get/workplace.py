@@ -23,7 +23,7 @@ __all__ = ["RECORD", "Record", "Workplace", "files_in", "n_images_of"]
 
 RECORD = "lobule-source.json"
 
-_FETCHED_BY_FILE = (SourceKind.DRIVE_FOLDER, SourceKind.HUGGING_FACE)
+_FETCHED_BY_FILE = (SourceKind.DRIVE_FOLDER, SourceKind.HUGGING_FACE, SourceKind.BUCKET)
 
 
 @dataclass(frozen=True)
