@@ -2,7 +2,8 @@
 
     python benchmarks/evaluation.py [--repeats 3] [--bootstrap 2000] [--json]
 
-Scores simulated predictions (with a case effect) for the names of all BreakHis images, both tasks, holdout and folds.
+Scores simulated predictions (with a case effect) for the names of all BreakHis images, both tasks, holdout and folds;
+then a model and four rivals, side by side and one after the other, in turns.
 The names come from `breakhis/all_filenames.txt` under $LOBULE_SHARED (default ../shared).
 """
 
@@ -14,18 +15,27 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 
+from lobule import assessment
+from lobule.config import load_config
+from lobule.controls.rivals import RIVALS
 from lobule.data.breakhis import parse_name
 from lobule.evaluation.decision.decide import decide
 from lobule.evaluation.metrics import evaluate
 from lobule.evaluation.predictions import Predictions, assemble_predictions
+from lobule.model.side_by_side import side_by_side
 from lobule.provenance import environment
 from lobule.taxonomy import SUBTYPES
+
+Side = Callable[[int], AbstractContextManager[Executor]]
 
 
 def simulated(names: list[str], *, seed: int = 0) -> Predictions:
@@ -63,6 +73,19 @@ def median_seconds(work: Callable[[], object], repeats: int) -> float:
     return statistics.median(seconds)
 
 
+@contextmanager
+def one_after_the_other(_: int) -> Iterator[Executor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+def scored(predictions: Predictions, rivals: dict[str, Predictions], how: Side, *, bootstrap: int) -> float:
+    """Return the seconds that a model and its rivals take to be scored in one way."""
+    config = load_config(settings={"report": {"bootstrap": bootstrap}})
+    with patch.object(assessment, "side_by_side", how):
+        return median_seconds(lambda: assessment.score(predictions, rivals, config=config), 1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
@@ -70,18 +93,26 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     listing = Path(os.environ.get("LOBULE_SHARED", "../shared")) / "breakhis" / "all_filenames.txt"
-    predictions = simulated(listing.read_text(encoding="utf-8").split())
+    names = listing.read_text(encoding="utf-8").split()
+    predictions = simulated(names)
     medians = {
         "decide": median_seconds(lambda: decide(predictions), given.repeats),
         "evaluate": median_seconds(lambda: evaluate(predictions, bootstrap=given.bootstrap), given.repeats),
     }
+    rivals = {name: simulated(names, seed=seed) for seed, name in enumerate(RIVALS[:4], start=1)}
+    ways = {"score side by side": side_by_side, "score one by one": one_after_the_other}
+    turns = [
+        {name: scored(predictions, rivals, how, bootstrap=given.bootstrap) for name, how in ways.items()}
+        for _ in range(given.repeats)
+    ]
+    medians |= {name: statistics.median(turn[name] for turn in turns) for name in ways}
     if given.json:
         print(json.dumps({"machine": environment(), "command": " ".join(sys.argv), "medians": medians}, indent=2))
         return
     images = len(predictions.select("folds"))
     print(f"{images} images, both tasks, holdout and folds, {given.bootstrap} replicates; median of {given.repeats}")
     for name, seconds in medians.items():
-        print(f"{name:10s} {seconds:6.2f} s")
+        print(f"{name:20s} {seconds:6.2f} s")
 
 
 if __name__ == "__main__":
