@@ -52,7 +52,7 @@ class RunFolder:
             record = cls.read_record(path)
             _refuse_other_arguments(path, record.get("arguments", {}), arguments)
             return cls(path, record)
-        if path.exists() and (not path.is_dir() or any(entry not in _litter(path) for entry in path.iterdir())):
+        if path.exists() and (not path.is_dir() or not all(map(is_unfinished, path.iterdir()))):
             raise RunError(f"--out {path}: exists and is no run folder of Lobule; name a new or empty folder.")
         record = {
             "schema_version": _SCHEMA_VERSION,
@@ -149,11 +149,6 @@ class RunFolder:
     def save(self) -> None:
         """Write run.json, atomically."""
         write_atomically(self.path / _RECORD, json.dumps(self.record, indent=2, ensure_ascii=False) + "\n")
-
-
-def _litter(path: Path) -> set[Path]:
-    """Return what is left, in the folder and below it, of what was being written when it was killed."""
-    return {found for found in path.rglob(".*.tmp") if is_unfinished(found)}
 
 
 def _refuse_other_arguments(path: Path, recorded: Mapping[str, Any], received: Mapping[str, Any]) -> None:

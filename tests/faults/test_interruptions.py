@@ -47,6 +47,7 @@ def test_a_prediction_that_is_interrupted(quick: Nursery, material: Material, tm
     named = job[0]
     words = ["predict", named["images"], "--model", named["model"], "--out", named["target"]]
     _interrupt_again_and_again(quick, [*words, "--heatmaps", named["maps"], "--resume"], job, times)
+    assert not (tmp_path / "out").exists(), "the last one was not compared"
 
 
 @pytest.mark.slow
@@ -59,6 +60,7 @@ def test_a_training_that_is_interrupted(
     (tmp_path / "quick.yaml").write_text(QUICK.to_yaml())
     words = ["train", job[0]["data"], "--out", job[0]["target"], "--config", str(tmp_path / "quick.yaml")]
     _interrupt_again_and_again(trainer, words, job, times)
+    assert not (tmp_path / "run").exists(), "the last one was not compared"
 
 
 _RUN = """

@@ -135,6 +135,7 @@ def test_a_killed_prediction_ends_with_the_same_bytes(
 ) -> None:
     job, after_each, when_done = prediction(material, tmp_path / "out")
     strike_again_and_again(quick, job, times=times, after_each=after_each, when_done=when_done)
+    assert not (tmp_path / "out").exists(), "the last one was not compared"
 
 
 def training(
@@ -177,3 +178,4 @@ def test_a_killed_training_ends_with_the_same_bytes(
 ) -> None:
     job, after_each, when_done = training(finished, phantom, material, tmp_path)
     strike_again_and_again(trainer, job, times=times, after_each=after_each, when_done=when_done)
+    assert not (tmp_path / "run").exists(), "the last one was not compared"
